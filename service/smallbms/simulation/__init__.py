@@ -1,0 +1,1 @@
+"""The world around the batteries: sun, chargers, loads, weather."""
