@@ -1,0 +1,275 @@
+"""JBD boards (also sold as Overkill and LLT) on UART or RS485: 9600 8N1, big-endian, one battery a line.
+
+Frames and offsets: register map JBD-BMS-SERIAL-INTERFACE, checked against captures. Reading never writes, and
+the serial number is not read: it sits behind the factory mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from enum import IntEnum
+from struct import Struct, unpack
+from typing import NamedTuple
+
+from smallbms.drivers.base import Driver, DriverInfo, Request, Want
+from smallbms.errors import FrameError
+from smallbms.model import BatteryReading, Identity
+from smallbms.words import Fault
+
+START, END = 0xDD, 0x77
+READ, WRITE = 0xA5, 0x5A
+HEADER = 4  # START, register, status, length
+TRAILER = 3  # checksum, END
+
+
+class Register(IntEnum):
+    PACK = 0x03
+    CELLS = 0x04
+    NAME = 0x05
+    TRIP_COUNTS = 0xAA
+    SWITCHES = 0xE1
+
+
+class Status(IntEnum):
+    OK = 0x00
+    UNKNOWN_REGISTER = 0x80
+    NOT_ALLOWED = 0x81
+    WRONG_CHECKSUM = 0x82
+    WRONG_PASSWORD = 0x83
+
+
+REFUSALS = {int(status): status.name.lower().replace("_", " ") for status in Status}
+
+
+class Pack(NamedTuple):
+    """The fixed part of register 0x03; `sensors` temperatures of 0.1 K follow, then what newer firmware adds."""
+
+    voltage_10mv: int  # 0   u16
+    current_10ma: int  # 2   s16, + = charge
+    remaining_10mah: int  # 4   u16
+    capacity_10mah: int  # 6   u16
+    cycles: int  # 8   u16
+    production_date: int  # 10  u16, bits 15-9 year - 2000, 8-5 month, 4-0 day
+    balancing_low: int  # 12  u16, cells 1-16, bit 0 = cell 1
+    balancing_high: int  # 14  u16, cells 17-32
+    protection: int  # 16  u16, PROTECTION
+    software: int  # 18  u8, BCD
+    soc_pct: int  # 19  u8
+    switches: int  # 20  u8, bit 0 = charge on, bit 1 = discharge on
+    cells: int  # 21  u8
+    sensors: int  # 22  u8
+
+
+PACK = Struct(">HhHHHHHHHBBBBB")
+
+PROTECTION = (  # by bit; the last two are named nowhere, and an unknown protection is a protection
+    Fault.CELL_HIGH,
+    Fault.CELL_LOW,
+    Fault.PACK_HIGH,
+    Fault.PACK_LOW,
+    Fault.CHARGE_HOT,
+    Fault.CHARGE_COLD,
+    Fault.DISCHARGE_HOT,
+    Fault.DISCHARGE_COLD,
+    Fault.CHARGE_OVER_CURRENT,
+    Fault.DISCHARGE_OVER_CURRENT,
+    Fault.SHORT_CIRCUIT,
+    Fault.INTERNAL,
+    Fault.SWITCH_LOCKED,
+    Fault.CHARGE_TIMEOUT,
+    Fault.INTERNAL,
+    Fault.INTERNAL,
+)
+
+TRIP_COUNTS = (  # register 0xAA, u16 each; a twelfth on some boards counts restarts
+    Fault.SHORT_CIRCUIT,
+    Fault.CHARGE_OVER_CURRENT,
+    Fault.DISCHARGE_OVER_CURRENT,
+    Fault.CELL_HIGH,
+    Fault.CELL_LOW,
+    Fault.CHARGE_HOT,
+    Fault.CHARGE_COLD,
+    Fault.DISCHARGE_HOT,
+    Fault.DISCHARGE_COLD,
+    Fault.PACK_HIGH,
+    Fault.PACK_LOW,
+)
+
+ZERO_CELSIUS = 2731  # 0.1 K
+SENSOR_RANGE_C = (-40.0, 120.0)  # at and beyond its ends a sensor is open or short
+ABSENT = 0xFFFF
+
+
+def frame(first: int, body: bytes) -> bytes:
+    """A frame of either direction: START, `first`, body, checksum over the body, END."""
+    checksum = -sum(body) & 0xFFFF
+    return bytes((START, first)) + body + checksum.to_bytes(2) + bytes((END,))
+
+
+class Jbd(Driver):
+    """One JBD board."""
+
+    INFO = DriverInfo(name="jbd", baud=9600, addressed=False, turnaround_s=0.08)
+
+    def __init__(self, *, key: str, unit: int = 1, board_sensors: frozenset[int] = frozenset()) -> None:
+        super().__init__(key=key, unit=unit, board_sensors=board_sensors)
+        self._pack: Pack | None = None
+        self._pack_at_s = 0.0
+        self._temperatures_c: tuple[float | None, ...] = ()
+        self._cells_v: tuple[float, ...] = ()
+        self._cells_at_s = 0.0
+        self._name: str | None = None
+        self._trip_counts: Mapping[Fault, int] = {}
+        self._sizes: dict[Register, int] = {}  # of the last good replies, so that a link can wait for all bytes at once
+        self._questions = (
+            (Want.PACK, self._question("pack values", Register.PACK, 40, self._take_pack)),
+            (Want.CELLS, self._question("cell voltages", Register.CELLS, 32, self._take_cells)),
+            (Want.IDENTITY, self._question("name", Register.NAME, 32, self._take_name)),
+            (Want.IDENTITY, self._question("trip counts", Register.TRIP_COUNTS, 24, self._take_trip_counts)),
+        )
+
+    def requests(self, want: Want) -> tuple[Request, ...]:
+        return tuple(request for part, request in self._questions if part in want)
+
+    def reading(self) -> BatteryReading | None:
+        pack = self._pack
+        if pack is None or not self._cells_v:
+            return None
+        by_position = tuple(enumerate(self._temperatures_c, start=1))
+        return BatteryReading(
+            taken_at_s=self._pack_at_s,
+            cells_taken_at_s=self._cells_at_s,
+            identity=Identity(key=self.key, model=self._name, firmware=f"{pack.software >> 4}.{pack.software & 15}"),
+            voltage_v=pack.voltage_10mv / 100,
+            current_a=pack.current_10ma / 100,
+            cell_voltages_v=self._cells_v,
+            cell_min_v=min(self._cells_v),
+            cell_max_v=max(self._cells_v),
+            cell_temperatures_c=tuple(t for n, t in by_position if n not in self.board_sensors),
+            board_temperatures_c=tuple(t for n, t in by_position if n in self.board_sensors),
+            charge_switch_on=bool(pack.switches & 1),
+            discharge_switch_on=bool(pack.switches & 2),
+            remaining_ah=None if pack.remaining_10mah == ABSENT else pack.remaining_10mah / 100,
+            capacity_ah=None if pack.capacity_10mah in (0, ABSENT) else pack.capacity_10mah / 100,
+            soc_pct=float(pack.soc_pct) if pack.soc_pct <= 100 else None,
+            cycles=pack.cycles,
+            balancing_cells=_bits(pack.balancing_low | pack.balancing_high << 16),
+            faults=frozenset(PROTECTION[number - 1] for number in _bits(pack.protection)),
+        )
+
+    @property
+    def trip_counts(self) -> Mapping[Fault, int]:
+        return self._trip_counts
+
+    def _question(self, what: str, register: Register, size: int, take: Callable[[bytes, float], None]) -> Request:
+        def missing(reply: bytes) -> int:
+            return _missing(register, reply) if reply else self._sizes.get(register, HEADER)
+
+        def decode(reply: bytes, now_s: float) -> None:
+            self._sizes.pop(register, None)
+            data = _data(register, reply)
+            take(data, now_s)
+            self._sizes[register] = HEADER + len(data) + TRAILER
+
+        return Request(
+            what=what,
+            data=frame(READ, bytes((register, 0))),
+            reply_size=HEADER + size + TRAILER,
+            missing=missing,
+            decode=decode,
+        )
+
+    def _take_pack(self, data: bytes, now_s: float) -> None:
+        if len(data) < PACK.size:
+            raise FrameError(f"pack values of {len(data)} bytes, at least {PACK.size} wanted")
+        pack = Pack._make(PACK.unpack_from(data))
+        end = PACK.size + 2 * pack.sensors
+        if len(data) < end:
+            raise FrameError(f"pack values of {len(data)} bytes, {end} wanted for {pack.sensors} sensors")
+        self._pack, self._pack_at_s = pack, now_s
+        self._temperatures_c = tuple(_temperature_c(raw) for raw in _words(data[PACK.size : end]))
+
+    def _take_cells(self, data: bytes, now_s: float) -> None:
+        cells = self._pack.cells if self._pack else len(data) // 2
+        if not data or len(data) != 2 * cells:
+            raise FrameError(f"cell voltages of {len(data)} bytes, {2 * cells} wanted for {cells} cells")
+        self._cells_v = tuple(millivolts / 1000 for millivolts in _words(data))
+        self._cells_at_s = now_s
+
+    def _take_name(self, data: bytes, _now_s: float) -> None:
+        self._name = data.decode("ascii", errors="replace").strip("\0 ") or None
+
+    def _take_trip_counts(self, data: bytes, _now_s: float) -> None:
+        if len(data) < 2 * len(TRIP_COUNTS):
+            raise FrameError(f"trip counts of {len(data)} bytes, at least {2 * len(TRIP_COUNTS)} wanted")
+        self._trip_counts = dict(zip(TRIP_COUNTS, _words(data[: 2 * len(TRIP_COUNTS)]), strict=True))
+
+
+def _words(data: bytes) -> tuple[int, ...]:
+    return unpack(f">{len(data) // 2}H", data)
+
+
+def _bits(word: int) -> tuple[int, ...]:
+    """The numbers of the set bits, from 1."""
+    return tuple(number for number in range(1, word.bit_length() + 1) if word >> (number - 1) & 1)
+
+
+def _temperature_c(raw: int) -> float | None:
+    low_c, high_c = SENSOR_RANGE_C
+    temperature_c = (raw - ZERO_CELSIUS) / 10
+    return temperature_c if low_c < temperature_c < high_c else None
+
+
+def _candidates(register: Register, reply: bytes) -> Iterator[bytes]:
+    """Every place where a reply of `register` may begin, up to the end of what came."""
+    mark = bytes((START, register))
+    at = reply.find(mark)
+    while at >= 0:
+        yield reply[at:]
+        at = reply.find(mark, at + 1)
+
+
+def _lacks(candidate: bytes) -> int:
+    """How many bytes are missing from what begins here."""
+    size = HEADER if len(candidate) < HEADER else HEADER + candidate[3] + TRAILER
+    return max(0, size - len(candidate))
+
+
+def _flaw(candidate: bytes) -> str | None:
+    """What is wrong with what begins here; None if it is a sound frame."""
+    if lacks := _lacks(candidate):
+        return f"{lacks} bytes short"
+    end = HEADER + candidate[3]
+    if candidate[: end + TRAILER] != frame(candidate[1], candidate[2:end]):
+        return "wrong checksum"
+    return None
+
+
+def _missing(register: Register, reply: bytes) -> int:
+    """As Request.missing: 0 with a sound frame in it, or with a broken one and nothing else begun."""
+    broken = False
+    begun = []
+    for candidate in _candidates(register, reply):
+        lacks = _lacks(candidate)
+        if lacks:
+            begun.append(lacks)
+        elif _flaw(candidate) is None:
+            return 0
+        else:
+            broken = True
+    if begun:
+        return min(begun)
+    return 0 if broken else HEADER
+
+
+def _data(register: Register, reply: bytes) -> bytes:
+    """The data of the first sound frame; raises FrameError if there is none, or if the board refuses."""
+    flaw: str | None = f"no answer among {len(reply)} bytes"
+    for candidate in _candidates(register, reply):
+        flaw = _flaw(candidate)
+        if flaw is None:
+            status, size = candidate[2:HEADER]
+            if status != Status.OK:
+                raise FrameError(f"register 0x{register:02X} refused: {REFUSALS.get(status, f'status 0x{status:02X}')}")
+            return candidate[HEADER : HEADER + size]
+    raise FrameError(f"register 0x{register:02X}: {flaw}")
