@@ -161,15 +161,15 @@ class Extreme:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Battery:
-    """One battery as the engine believes it: only plausible values, with their age.
+    """One battery as the engine believes it: only plausible values, and when they were last whole.
 
-    `online`: its data are whole and young enough to decide on.
+    `online`: its data are whole and young enough to decide on. `valid_at_s` is -inf before the first whole reading.
     """
 
     number: int
     model: BatteryModel | None
     reading: BatteryReading | None
-    age_s: float
+    valid_at_s: float
     online: bool
     cell_min: Extreme | None = None
     cell_max: Extreme | None = None

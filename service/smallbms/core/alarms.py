@@ -1,0 +1,218 @@
+"""The table of alarms: one row a rule, level 0 none, 1 warning, 2 alarm; a level clears 10 s below it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass, replace
+
+from smallbms.core.balancer import IMBALANCE_V
+from smallbms.core.latch import Latch
+from smallbms.core.view import View
+from smallbms.words import AlarmCode, AlarmLevel, Fault
+
+CLEAR_S = 10.0
+HIGH_CELL_WARNING_BELOW_V = 0.10  # 3.65 V of 3.75 V
+WARNING_C = 2.0
+CABLE_WARNING_S = 3.0
+IMBALANCE_ALARM_V = 0.200
+HEALTH_PCT = 70.0
+
+FAULT_ALARMS: Mapping[Fault, AlarmCode] = {
+    Fault.CELL_HIGH: AlarmCode.HIGH_CELL_VOLTAGE,
+    Fault.CELL_LOW: AlarmCode.LOW_CELL_VOLTAGE,
+    Fault.PACK_HIGH: AlarmCode.HIGH_VOLTAGE,
+    Fault.PACK_LOW: AlarmCode.LOW_VOLTAGE,
+    Fault.CHARGE_HOT: AlarmCode.HIGH_CHARGE_TEMPERATURE,
+    Fault.CHARGE_COLD: AlarmCode.LOW_CHARGE_TEMPERATURE,
+    Fault.DISCHARGE_HOT: AlarmCode.HIGH_TEMPERATURE,
+    Fault.DISCHARGE_COLD: AlarmCode.LOW_TEMPERATURE,
+    Fault.CHARGE_OVER_CURRENT: AlarmCode.HIGH_CHARGE_CURRENT,
+    Fault.DISCHARGE_OVER_CURRENT: AlarmCode.HIGH_DISCHARGE_CURRENT,
+    Fault.SHORT_CIRCUIT: AlarmCode.HIGH_DISCHARGE_CURRENT,
+    Fault.INTERNAL: AlarmCode.INTERNAL_FAILURE,
+    Fault.SWITCH_LOCKED: AlarmCode.INTERNAL_FAILURE,
+    Fault.CHARGE_TIMEOUT: AlarmCode.INTERNAL_FAILURE,
+    Fault.CELL_IMBALANCE: AlarmCode.CELL_IMBALANCE,
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Facts:
+    """What a rule may look at beside the view: which reasons tripped, which are counting."""
+
+    view: View
+    latches: Mapping[str, Mapping[int, Latch]]
+    tripped: Set[str]
+    pre_alarm_cell: bool
+    imbalance_v: float | None
+    faults: Set[AlarmCode]
+
+
+Rule = Callable[[Facts], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    code: AlarmCode
+    warning: Rule
+    alarm: Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmMemory:
+    level: AlarmLevel = AlarmLevel.OK
+    below_since_s: float | None = None
+
+
+Alarms = Mapping[AlarmCode, AlarmMemory]
+
+
+def _never(facts: Facts) -> bool:
+    return False
+
+
+def _reason(*names: str) -> Rule:
+    return lambda facts: any(name in facts.tripped for name in names)
+
+
+def _counting(name: str) -> Rule:
+    """The reason's condition holds, though its delay is not over."""
+    return lambda facts: any(
+        latch.tripped or latch.level_s > 0.0 or latch.readings > 0 for latch in facts.latches.get(name, {}).values()
+    )
+
+
+def _low_soc(facts: Facts) -> bool:
+    soc = facts.view.soc_pct
+    if soc is None:
+        return not facts.view.starting
+    return soc <= facts.view.settings.low_soc_warning_pct
+
+
+def _low_voltage(share: float) -> Rule:
+    def rule(facts: Facts) -> bool:
+        bank, model = facts.view.bank, facts.view.model
+        if bank.voltage_v is None or model is None or not bank.series:
+            return False
+        return bank.voltage_v <= model.end_of_discharge_v * bank.series * share
+
+    return rule
+
+
+def _high_voltage(share: float) -> Rule:
+    def rule(facts: Facts) -> bool:
+        bank, model = facts.view.bank, facts.view.model
+        if bank.voltage_v is None or model is None or not bank.series:
+            return False
+        return bank.voltage_v >= model.charge_v * bank.series * share
+
+    return rule
+
+
+def _high_cell(facts: Facts) -> bool:
+    top = facts.view.bank.cell_max
+    return top is not None and top.value >= facts.view.limits.high_cell_v - HIGH_CELL_WARNING_BELOW_V
+
+
+def _near_cold(limit_of: Callable[[View], float]) -> Rule:
+    def rule(facts: Facts) -> bool:
+        low = facts.view.bank.temperature_min
+        return low is not None and low.value < limit_of(facts.view) + WARNING_C
+
+    return rule
+
+
+def _near_hot(limit_of: Callable[[View], float]) -> Rule:
+    def rule(facts: Facts) -> bool:
+        high = facts.view.bank.temperature_max
+        return high is not None and high.value > limit_of(facts.view) - WARNING_C
+
+    return rule
+
+
+def _imbalance(limit_v: float) -> Rule:
+    return lambda facts: facts.imbalance_v is not None and facts.imbalance_v > limit_v
+
+
+def _cable(facts: Facts) -> bool:
+    view = facts.view
+    return any(b.reading is not None and view.now_s - b.valid_at_s >= CABLE_WARNING_S for b in view.bank.batteries)
+
+
+def _sensor(facts: Facts) -> bool:
+    return any(b.online and b.reading and None in b.reading.cell_temperatures_c for b in facts.view.bank.batteries)
+
+
+def _health(facts: Facts) -> bool:
+    return any(
+        b.online and b.reading and b.reading.soh_pct is not None and b.reading.soh_pct < HEALTH_PCT
+        for b in facts.view.bank.batteries
+    )
+
+
+# fmt: off
+ROWS: tuple[Row, ...] = (
+    Row(code=AlarmCode.LOW_SOC, warning=_low_soc, alarm=_reason("floor")),
+    Row(code=AlarmCode.LOW_CELL_VOLTAGE, warning=lambda f: f.pre_alarm_cell, alarm=_reason("low_cell")),
+    Row(code=AlarmCode.HIGH_CELL_VOLTAGE, warning=_high_cell, alarm=_reason("high_cell")),
+    Row(code=AlarmCode.LOW_VOLTAGE, warning=_low_voltage(1.0), alarm=_low_voltage(0.95)),
+    Row(code=AlarmCode.HIGH_VOLTAGE, warning=_high_voltage(1.02), alarm=_high_voltage(1.05)),
+    Row(code=AlarmCode.LOW_TEMPERATURE, warning=_near_cold(lambda v: v.limits.discharge_cold_c),
+        alarm=_reason("discharge_cold")),
+    Row(code=AlarmCode.HIGH_TEMPERATURE, warning=_near_hot(lambda v: v.limits.discharge_hot_c),
+        alarm=_reason("discharge_hot")),
+    Row(code=AlarmCode.LOW_CHARGE_TEMPERATURE, warning=_near_cold(lambda v: v.limits.charge_cold_c),
+        alarm=_reason("charge_cold")),
+    Row(code=AlarmCode.HIGH_CHARGE_TEMPERATURE, warning=_near_hot(lambda v: v.limits.charge_hot_c),
+        alarm=_reason("charge_hot")),
+    Row(code=AlarmCode.HIGH_CHARGE_CURRENT, warning=_counting("over_current_charge"),
+        alarm=_reason("over_current_charge")),
+    Row(code=AlarmCode.HIGH_DISCHARGE_CURRENT, warning=_counting("over_current_discharge"),
+        alarm=_reason("over_current_discharge")),
+    Row(code=AlarmCode.CELL_IMBALANCE, warning=_imbalance(IMBALANCE_V), alarm=_imbalance(IMBALANCE_ALARM_V)),
+    Row(code=AlarmCode.BMS_CABLE, warning=_cable, alarm=_reason("lost_battery")),
+    Row(code=AlarmCode.INTERNAL_FAILURE,
+        warning=lambda f: not f.view.store_ok or f.view.outputs.lamp_fault,
+        alarm=_reason("pin_fault_charge", "pin_fault_load", "unreachable_charge", "unreachable_load")),
+    Row(code=AlarmCode.FIRMWARE_UPDATE_FAILURE, warning=_never, alarm=lambda f: f.view.update_failed),
+    Row(code=AlarmCode.BATTERY_TEMPERATURE_SENSOR, warning=_sensor, alarm=_reason("temperature_unread")),
+    Row(code=AlarmCode.STATE_OF_HEALTH, warning=_health, alarm=_never),
+)
+# fmt: on
+
+
+def reported(view: View) -> Set[AlarmCode]:
+    """The alarms of what the batteries report by themselves: every protection bit reaches one."""
+    batteries = view.bank.batteries
+    return {FAULT_ALARMS[f] for b in batteries if b.online and b.reading for f in b.reading.faults}
+
+
+def evaluate(alarms: Alarms, facts: Facts) -> tuple[Alarms, Iterable[tuple[AlarmCode, AlarmLevel]]]:
+    """All rows; returns the memory and the levels that changed in this step."""
+    now_s = facts.view.now_s
+    after: dict[AlarmCode, AlarmMemory] = {}
+    changed = []
+    for row in ROWS:
+        if row.alarm(facts) or row.code in facts.faults:
+            level = AlarmLevel.ALARM
+        else:
+            level = AlarmLevel.WARNING if row.warning(facts) else AlarmLevel.OK
+        before = alarms.get(row.code, _QUIET)
+        memory = before if level is before.level and before.below_since_s is None else _held(before, level, now_s)
+        if memory.level is not before.level:
+            changed.append((row.code, memory.level))
+        after[row.code] = memory
+    return after, changed
+
+
+_QUIET = AlarmMemory()
+
+
+def _held(before: AlarmMemory, level: AlarmLevel, now_s: float) -> AlarmMemory:
+    """Up at once, down after 10 s below."""
+    if level >= before.level:
+        return AlarmMemory(level=level)
+    since_s = now_s if before.below_since_s is None else before.below_since_s
+    if now_s - since_s >= CLEAR_S:
+        return AlarmMemory(level=level)
+    return replace(before, below_since_s=since_s)

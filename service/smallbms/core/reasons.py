@@ -1,0 +1,320 @@
+"""The table of reasons: every way to a No, one row each (engine rules, "Permissions and outputs").
+
+A row says what it blocks, when its condition holds (`probe`), how it trips, when it may release, and its sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from smallbms.core.latch import Finding, Latch, Repeat
+from smallbms.core.plausibility import fresh
+from smallbms.core.view import View
+from smallbms.model import Battery
+from smallbms.words import BankError, Direction, Fault, Mode, ReasonCode, UpdatePhase
+
+START_LIMIT_S = 20.0  # a battery not read by then is lost, by name
+PRE_ALARM_LEAD_S = 30.0  # manual §2.2: at least so long before the load disconnect
+SECOND_READING_S = 1.0
+COLD_RELEASE_C = 2.0
+HOT_RELEASE_C = 3.0
+FLOOR_RELEASE_PCT = 3.0
+CHARGE_FAULTS = frozenset(
+    {Fault.CELL_HIGH, Fault.PACK_HIGH, Fault.CHARGE_HOT, Fault.CHARGE_COLD, Fault.CHARGE_OVER_CURRENT}
+    | {Fault.CHARGE_TIMEOUT}
+)
+DISCHARGE_FAULTS = frozenset(
+    {Fault.CELL_LOW, Fault.PACK_LOW, Fault.DISCHARGE_HOT, Fault.DISCHARGE_COLD, Fault.DISCHARGE_OVER_CURRENT}
+)
+BOTH_FAULTS = frozenset({Fault.SHORT_CIRCUIT, Fault.INTERNAL, Fault.SWITCH_LOCKED})
+
+Probe = Callable[[View], Iterable[Finding]]
+Release = Callable[[View, Latch], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One reason. It trips after `delay_s` or after `readings` in a row, whichever is first; both None: at once.
+
+    `text` says what is wrong, `back` when the permission returns. `starting_at_once`: without delay while no
+    permission was ever given. `gate`: may postpone a trip. `mark`: a figure to keep with the trip.
+    """
+
+    name: str
+    code: ReasonCode
+    blocks: Direction
+    probe: Probe
+    text: str
+    back: str = ""
+    per_battery: bool = False
+    delay_s: float | None = None
+    readings: int | None = None
+    release: Release = lambda view, latch: True
+    release_s: float = 0.0
+    starting_at_once: bool = False
+    gate: Callable[[View], bool] | None = None
+    repeat: Repeat | None = None
+    persisted: bool = False
+    mark: Callable[[View], float] = lambda view: 0.0
+
+
+# --- probes: who breaches now --------------------------------------------------------------------------------------
+
+
+def _high_cell(view: View) -> Iterator[Finding]:
+    limit, top = view.limits.high_cell_v, view.bank.cell_max
+    if top is None or top.value < limit:
+        return
+    for b in view.bank.batteries:
+        if b.online and b.cell_max and b.cell_max.value >= limit and b.reading:
+            yield Finding(
+                battery=b.number, cell=b.cell_max.cell, value=b.cell_max.value, limit=limit,
+                stamp=b.reading.cells_taken_at_s,
+            )  # fmt: skip
+
+
+def _low_cell(view: View) -> Iterator[Finding]:
+    low = view.bank.cell_min
+    if low is not None and low.value <= view.limits.low_cell_v:
+        yield Finding(battery=low.battery, cell=low.cell, value=low.value, limit=view.limits.low_cell_v)
+
+
+def _cold(limit_of: Callable[[View], float]) -> Probe:
+    def probe(view: View) -> Iterator[Finding]:
+        low = view.bank.temperature_min
+        if low is not None and low.value < (limit := limit_of(view)):
+            yield Finding(battery=low.battery, cell=low.cell, value=low.value, limit=limit)
+
+    return probe
+
+
+def _hot(limit_of: Callable[[View], float]) -> Probe:
+    def probe(view: View) -> Iterator[Finding]:
+        high = view.bank.temperature_max
+        if high is not None and high.value > (limit := limit_of(view)):
+            yield Finding(battery=high.battery, cell=high.cell, value=high.value, limit=limit)
+
+    return probe
+
+
+def _temperature_unread(view: View) -> Iterator[Finding]:
+    for number in view.sensorless:
+        reading = view.bank.batteries[number - 1].reading
+        yield Finding(battery=number, stamp=reading.taken_at_s if reading else 0.0)
+
+
+def _floor(view: View) -> Iterator[Finding]:
+    floor = view.settings.discharge_floor_pct
+    if view.soc_pct is not None and floor > 0 and view.soc_pct <= floor:
+        yield Finding(value=view.soc_pct, limit=float(floor))
+
+
+def _over_current(sign: int) -> Probe:
+    def probe(view: View) -> Iterator[Finding]:
+        for b in view.bank.batteries:
+            amps = b.reading.current_a if b.online and b.reading else None
+            if amps is None or b.model is None or amps * sign <= 0:
+                continue
+            m = b.model
+            steady, peak = (
+                (m.continuous_charge_a, m.peak_charge_a) if sign > 0 else (m.continuous_discharge_a, m.peak_discharge_a)
+            )
+            if amps * sign > steady and b.reading:
+                stamp, strong = b.reading.taken_at_s, amps * sign > peak
+                yield Finding(battery=b.number, value=amps, limit=sign * steady, stamp=stamp, strong=strong)
+
+    return probe
+
+
+def _battery_block(faults: frozenset[Fault], switch: Callable[[Battery], bool | None]) -> Probe:
+    def probe(view: View) -> Iterator[Finding]:
+        for b in view.bank.batteries:
+            if b.online and b.reading and (switch(b) is False or not faults.isdisjoint(b.reading.faults)):
+                yield Finding(battery=b.number, stamp=b.reading.taken_at_s)
+
+    return probe
+
+
+def _lost(view: View) -> Iterator[Finding]:
+    if view.bank.online == len(view.bank.batteries):
+        return
+    waited = not view.starting or view.now_s - view.start_s >= START_LIMIT_S
+    for b in view.bank.batteries:
+        if not b.online and (waited or b.reading is not None):
+            yield Finding(battery=b.number)
+
+
+def _bank_error(view: View) -> Iterator[Finding]:
+    if view.bank.error is not BankError.NONE:
+        yield Finding(battery=view.bank.error_battery or 0, value=float(view.bank.error))
+
+
+def _starting(view: View) -> Iterator[Finding]:
+    if view.starting:
+        yield Finding()
+
+
+def _mode_off(view: View) -> Iterator[Finding]:
+    if view.settings.mode is not Mode.ON:
+        yield Finding()
+
+
+def _remote_off(view: View) -> Iterator[Finding]:
+    if view.outputs.reachable and not view.outputs.remote_on:
+        yield Finding()
+
+
+def _updating_charge(view: View) -> Iterator[Finding]:
+    if view.outputs.update in (UpdatePhase.RUNNING, UpdatePhase.EXPIRED):
+        yield Finding()
+
+
+def _updating_discharge(view: View) -> Iterator[Finding]:
+    if view.outputs.update is UpdatePhase.EXPIRED or view.outputs.update_holds_discharge_off:
+        yield Finding()
+
+
+def _pin_fault(output: str) -> Probe:
+    def probe(view: View) -> Iterator[Finding]:
+        o = view.outputs
+        if o.reachable and getattr(o, output) is not getattr(o.commanded, output):
+            yield Finding(stamp=float(o.sequence))
+
+    return probe
+
+
+def _unreachable(view: View) -> Iterator[Finding]:
+    if not view.outputs.reachable and not view.starting:
+        yield Finding()
+
+
+# --- releases ------------------------------------------------------------------------------------------------------
+
+
+def _high_cell_released(view: View, latch: Latch) -> bool:
+    top = view.bank.cell_max
+    return top is not None and top.value < view.limits.high_cell_release_v
+
+
+def _low_cell_released(view: View, latch: Latch) -> bool:
+    low = view.bank.cell_min
+    return low is not None and low.value >= view.limits.low_cell_release_v
+
+
+def _warmed(view: View, latch: Latch) -> bool:
+    low, limit = view.bank.temperature_min, latch.finding.limit
+    return low is not None and limit is not None and low.value >= limit + COLD_RELEASE_C
+
+
+def _cooled(view: View, latch: Latch) -> bool:
+    high, limit = view.bank.temperature_max, latch.finding.limit
+    return high is not None and limit is not None and high.value <= limit - HOT_RELEASE_C
+
+
+def _floor_released(view: View, latch: Latch) -> bool:
+    floor, soc = view.settings.discharge_floor_pct, view.soc_pct
+    if soc is None or view.synchronised or view.soc_set or floor < latch.mark:
+        return True
+    return soc >= floor + FLOOR_RELEASE_PCT
+
+
+def _read_again(view: View, latch: Latch) -> bool:
+    battery = view.bank.batteries[latch.finding.battery - 1]
+    return fresh(battery, view.now_s)
+
+
+def _acknowledged(view: View, latch: Latch) -> bool:
+    return view.acknowledged
+
+
+def _charge_switch(battery: Battery) -> bool | None:
+    return battery.reading.charge_switch_on if battery.reading else None
+
+
+def _discharge_switch(battery: Battery) -> bool | None:
+    return battery.reading.discharge_switch_on if battery.reading else None
+
+
+def _low_cell_gate(view: View) -> bool:
+    """With ATD on, the pre-alarm has been on for its 30 s."""
+    since_s = view.pre_alarm_since_s
+    return not view.atd or (since_s is not None and view.now_s - since_s >= PRE_ALARM_LEAD_S)
+
+
+_OVER_CURRENT_REPEAT = Repeat(window_s=900.0, hold_s=900.0)
+_C, _D, _B = Direction.CHARGE, Direction.DISCHARGE, Direction.BOTH
+
+# fmt: off
+ROWS: tuple[Row, ...] = (
+    Row(name="high_cell", code=ReasonCode.HIGH_CELL, blocks=_C, probe=_high_cell, per_battery=True,
+        delay_s=SECOND_READING_S, readings=2, starting_at_once=True, release=_high_cell_released, release_s=10.0,
+        text="battery {battery} cell {cell} at {value:.3f} V, the limit is {limit:.2f} V",
+        back="every cell below {high_release:.2f} V for 10 s"),
+    Row(name="low_cell", code=ReasonCode.LOW_CELL, blocks=_D, probe=_low_cell,
+        delay_s=10.0, starting_at_once=True, gate=_low_cell_gate, release=_low_cell_released, release_s=60.0,
+        repeat=Repeat(window_s=3600.0, until_charged=True), persisted=True,
+        text="battery {battery} cell {cell} at {value:.3f} V, the limit is {limit:.2f} V: recharge at once",
+        back="every cell at {low_release:.2f} V or more for 60 s{held}"),
+    Row(name="charge_cold", code=ReasonCode.CHARGE_COLD, blocks=_C, probe=_cold(lambda v: v.limits.charge_cold_c),
+        delay_s=5.0, starting_at_once=True, release=_warmed,
+        text="battery {battery} at {value:.1f} °C, no charging below {limit:.0f} °C", back="{warm:.0f} °C or more"),
+    Row(name="charge_hot", code=ReasonCode.CHARGE_HOT, blocks=_C, probe=_hot(lambda v: v.limits.charge_hot_c),
+        delay_s=5.0, starting_at_once=True, release=_cooled,
+        text="battery {battery} at {value:.1f} °C, no charging above {limit:.0f} °C", back="{cool:.0f} °C or less"),
+    Row(name="discharge_cold", code=ReasonCode.DISCHARGE_COLD, blocks=_D,
+        probe=_cold(lambda v: v.limits.discharge_cold_c), delay_s=5.0, starting_at_once=True, release=_warmed,
+        text="battery {battery} at {value:.1f} °C, no discharging below {limit:.0f} °C", back="{warm:.0f} °C or more"),
+    Row(name="discharge_hot", code=ReasonCode.DISCHARGE_HOT, blocks=_D,
+        probe=_hot(lambda v: v.limits.discharge_hot_c), delay_s=5.0, starting_at_once=True, release=_cooled,
+        text="battery {battery} at {value:.1f} °C, no discharging above {limit:.0f} °C", back="{cool:.0f} °C or less"),
+    Row(name="temperature_unread", code=ReasonCode.TEMPERATURE_UNREAD, blocks=_C, probe=_temperature_unread,
+        per_battery=True, readings=3, starting_at_once=True, release_s=5.0,
+        text="no cell temperature of battery {battery} can be read", back="its sensors read for 5 s"),
+    Row(name="floor", code=ReasonCode.FLOOR, blocks=_D, probe=_floor, release=_floor_released, persisted=True,
+        mark=lambda v: float(v.settings.discharge_floor_pct),
+        text="state of charge {value:.1f} %, the discharge floor is {limit:.0f} %",
+        back="{floor_release:.0f} %, a full charge, or a lower floor"),
+    Row(name="over_current_charge", code=ReasonCode.OVER_CURRENT, blocks=_C, probe=_over_current(1), per_battery=True,
+        delay_s=10.0, readings=2, release_s=60.0, repeat=_OVER_CURRENT_REPEAT, persisted=True,
+        text="battery {battery} charged with {value:.1f} A, its limit is {limit:.0f} A",
+        back="60 s below the limit{held}"),
+    Row(name="over_current_discharge", code=ReasonCode.OVER_CURRENT, blocks=_D, probe=_over_current(-1),
+        per_battery=True, delay_s=10.0, readings=2, release_s=60.0, repeat=_OVER_CURRENT_REPEAT, persisted=True,
+        text="battery {battery} discharged with {value:.1f} A, its limit is {limit:.0f} A",
+        back="60 s below the limit{held}"),
+    Row(name="battery_block_charge", code=ReasonCode.BATTERY_BLOCK, blocks=_C, per_battery=True,
+        probe=_battery_block(CHARGE_FAULTS | BOTH_FAULTS, _charge_switch),
+        readings=2, starting_at_once=True, release_s=10.0,
+        text="battery {battery} itself does not allow charging: {fault}", back="10 s after it does"),
+    Row(name="battery_block_discharge", code=ReasonCode.BATTERY_BLOCK, blocks=_D, per_battery=True,
+        probe=_battery_block(DISCHARGE_FAULTS | BOTH_FAULTS, _discharge_switch),
+        readings=2, starting_at_once=True, release_s=10.0,
+        text="battery {battery} itself does not allow discharging: {fault}", back="10 s after it does"),
+    Row(name="lost_battery", code=ReasonCode.LOST_BATTERY, blocks=_B, probe=_lost, per_battery=True,
+        release=_read_again, release_s=5.0, repeat=Repeat(window_s=900.0, release_s=60.0),
+        text="battery {battery} gives no valid data: check its cable and power", back="{release_s:.0f} s of good data"),
+    Row(name="bank_error", code=ReasonCode.BANK_ERROR, blocks=_B, probe=_bank_error,
+        text="the battery bank is not valid: {error}", back="the bank is valid"),
+    Row(name="remote_off", code=ReasonCode.REMOTE_OFF, blocks=_B, probe=_remote_off,
+        text="the remote on/off input is off", back="it is on"),
+    Row(name="mode_off", code=ReasonCode.MODE_OFF, blocks=_B, probe=_mode_off,
+        text="the mode is {mode}", back="it is On"),
+    Row(name="starting", code=ReasonCode.STARTING, blocks=_B, probe=_starting,
+        text="starting: not every battery has been read yet", back="all are read, 20 s at most"),
+    Row(name="updating_charge", code=ReasonCode.UPDATING, blocks=_C, probe=_updating_charge,
+        text="an update is under way", back="a version is healthy"),
+    Row(name="updating_discharge", code=ReasonCode.UPDATING, blocks=_D, probe=_updating_discharge,
+        text="an update is under way and discharging could not be kept allowed", back="a version is healthy"),
+    Row(name="pin_fault_charge", code=ReasonCode.OUTPUT_FAULT_CHARGE, blocks=_C, probe=_pin_fault("atc"),
+        readings=2, release=_acknowledged, persisted=True,
+        text="the charge disconnect pin does not follow its command", back="the fault is mended and acknowledged"),
+    Row(name="pin_fault_load", code=ReasonCode.OUTPUT_FAULT_LOAD, blocks=_D, probe=_pin_fault("atd"),
+        readings=2, release=_acknowledged, persisted=True,
+        text="the load disconnect pin does not follow its command", back="the fault is mended and acknowledged"),
+    Row(name="unreachable_charge", code=ReasonCode.OUTPUT_FAULT_CHARGE, blocks=_C, probe=_unreachable, release_s=5.0,
+        text="the outputs process cannot be reached, its pins float", back="5 s after it answers"),
+    Row(name="unreachable_load", code=ReasonCode.OUTPUT_FAULT_LOAD, blocks=_D, probe=_unreachable, release_s=5.0,
+        text="the outputs process cannot be reached, its pins float", back="5 s after it answers"),
+)
+# fmt: on

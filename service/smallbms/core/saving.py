@@ -1,0 +1,166 @@
+"""The part of the memory that outlives the process, as a JSON object and back.
+
+Monotonic instants mean nothing to the next process: they are kept as how long ago they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+from smallbms.core.balancer import BalancerMemory
+from smallbms.core.engine import begin
+from smallbms.core.history import HistoryMemory
+from smallbms.core.latch import Finding, Latch
+from smallbms.core.limits import LimitsMemory, Phase
+from smallbms.core.reasons import ROWS
+from smallbms.core.soc import SocMemory
+from smallbms.core.state import EngineState
+from smallbms.core.updates import UpdateMemory
+from smallbms.model import ErrorStamp, History
+from smallbms.words import SocState, UpdatePhase
+
+LONGEST_OFF_S = 365 * 86_400.0  # a longer off time is a wrong clock
+
+Json = dict[str, Any]
+
+
+def saved(state: EngineState, wall_s: float) -> Json:
+    """What the store keeps of the engine's memory."""
+    now_s = state.last_s
+    page = state.history
+    return {
+        "wall_s": wall_s,
+        "latches": [
+            _latch_to_json(row.name, key, latch, now_s)
+            for row in ROWS
+            if row.persisted or row.repeat
+            for key, latch in state.latches.get(row.name, {}).items()
+            if latch.tripped or latch.trips
+        ],
+        "soc": {
+            "soc_pct": state.soc.soc_pct,
+            "ever_synchronised": state.soc.ever_synchronised,
+            "own_pct": dict(state.soc.own_pct),
+        },
+        "history": {"page": asdict(page.page), "below": page.below, "empty": page.empty},
+        "balancer": {
+            "known": sorted(state.balancer.known),
+            "imbalanced": state.balancer.imbalanced,
+            "spread_v": state.balancer.spread_v,
+        },
+        "floating": state.limits.phase is Phase.FLOAT,
+        "update": {"phase": state.update.phase.value, "failed": state.update.failed},
+        "last_errors": [asdict(stamp) for stamp in state.last_errors],
+    }
+
+
+def restored(data: Mapping[str, Any], now_s: float, wall_s: float) -> tuple[EngineState, tuple[str, ...]]:
+    """The memory to begin with, and a notice for each part that could not be read and starts anew."""
+    state, notices = begin(now_s), []
+    for name, part in _PARTS.items():
+        try:
+            state = part(state, data, now_s, wall_s)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            notices.append(f"stored {name} cannot be read ({type(error).__name__}: {error}): it starts anew")
+    return state, tuple(notices)
+
+
+def _latch_to_json(name: str, key: int, latch: Latch, now_s: float) -> Json:
+    return {
+        "row": name,
+        "key": key,
+        "tripped": latch.tripped,
+        "tripped_for_s": now_s - latch.since_s,
+        "trips_ago_s": [now_s - t for t in latch.trips],
+        "held": latch.held,
+        "charged_ah": latch.charged_ah,
+        "mark": latch.mark,
+        "finding": {k: v for k, v in asdict(latch.finding).items() if k not in ("stamp", "strong")},
+    }
+
+
+def _latches(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: float) -> EngineState:
+    rows = {row.name for row in ROWS if row.persisted or row.repeat}
+    latches: dict[str, dict[int, Latch]] = {}
+    for item in data["latches"]:
+        if item["row"] not in rows:
+            continue
+        finding = Finding(**{k: item["finding"].get(k) for k in ("cell", "value", "limit")},
+                          battery=int(item["finding"]["battery"]))  # fmt: skip
+        persisted = next(row.persisted for row in ROWS if row.name == item["row"])
+        latches.setdefault(item["row"], {})[int(item["key"])] = Latch(
+            finding=finding,
+            tripped=bool(item["tripped"]) and persisted,
+            since_s=now_s - float(item["tripped_for_s"]),
+            trips=tuple(now_s - float(ago) for ago in item["trips_ago_s"]),
+            held=bool(item["held"]),
+            charged_ah=float(item["charged_ah"]),
+            mark=float(item["mark"]),
+        )
+    return replace(state, latches=latches)
+
+
+def _soc(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: float) -> EngineState:
+    soc = data["soc"]
+    pct = None if soc["soc_pct"] is None else float(soc["soc_pct"])
+    if pct is not None and not 0.0 <= pct <= 100.0:
+        raise ValueError(f"SoC {pct} is not within 0 to 100 %")
+    return replace(
+        state,
+        soc=SocMemory(
+            soc_pct=pct,
+            state=SocState.UNKNOWN if pct is None else SocState.UNCERTAIN,
+            ever_synchronised=bool(soc["ever_synchronised"]),
+            own_pct={str(k): float(v) for k, v in soc["own_pct"].items()},
+        ),
+    )
+
+
+def _history(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: float) -> EngineState:
+    """The page; days since full go on by the time that we were off, as far as the clock can be believed."""
+    kept = data["history"]
+    page = History(**{f.name: kept["page"][f.name] for f in fields(History)})
+    off_s = wall_s - float(data["wall_s"])
+    if page.since_full_s is not None and 0.0 <= off_s <= LONGEST_OFF_S:
+        page = replace(page, since_full_s=page.since_full_s + off_s)
+    return replace(state, history=HistoryMemory(page=page, below=bool(kept["below"]), empty=bool(kept["empty"])))
+
+
+def _balancer(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: float) -> EngineState:
+    kept = data["balancer"]
+    return replace(
+        state,
+        balancer=BalancerMemory(
+            known=frozenset(kept["known"]), imbalanced=bool(kept["imbalanced"]), spread_v=kept["spread_v"]
+        ),
+    )
+
+
+def _charge_phase(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: float) -> EngineState:
+    phase = Phase.FLOAT if data["floating"] else Phase.ABSORB
+    return replace(state, limits=LimitsMemory(phase=phase, float_since_s=now_s))
+
+
+def _update(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: float) -> EngineState:
+    kept = data["update"]
+    return replace(
+        state, update=UpdateMemory(phase=UpdatePhase(kept["phase"]), restored=True, failed=bool(kept["failed"]))
+    )
+
+
+def _last_errors(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: float) -> EngineState:
+    stamps = tuple(ErrorStamp(code=int(e["code"]), wall_s=float(e["wall_s"])) for e in data["last_errors"])
+    return replace(state, last_errors=stamps)
+
+
+_PARTS = {
+    "trips": _latches,
+    "state of charge": _soc,
+    "history": _history,
+    "balancer": _balancer,
+    "charge phase": _charge_phase,
+    "update": _update,
+    "last errors": _last_errors,
+}

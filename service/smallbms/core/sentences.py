@@ -1,0 +1,91 @@
+"""The sentences people read: why there is a No and when the Yes comes back."""
+
+from __future__ import annotations
+
+from smallbms.core.latch import Latch
+from smallbms.core.reasons import COLD_RELEASE_C, FLOOR_RELEASE_PCT, HOT_RELEASE_C, Row
+from smallbms.core.view import View
+from smallbms.model import Battery
+from smallbms.words import BankError, Direction, Fault, Mode
+
+BANK_ERRORS: dict[BankError, str] = {
+    BankError.NONE: "no error",
+    BankError.NO_BATTERIES: "no battery answers",
+    BankError.UNKNOWN_BATTERY: "a battery is unknown or has changed: state its model, or acknowledge the new one",
+    BankError.DIFFERENT_TYPES: "the batteries are of different types",
+    BankError.WRONG_NUMBER: "a configured battery does not answer, or there are too many",
+    BankError.WRONG_SERIES: "the number of batteries in series is wrong or not stated",
+    BankError.WRONG_PARALLEL: "the number of batteries does not fit the number in series",
+    BankError.BATTERY_UPDATE: "an update failed",
+    BankError.BMS_CABLE: "a battery has stopped answering",
+    BankError.WRONG_SYSTEM_VOLTAGE: "the system voltage is outside 8 to 70 V",
+    BankError.OUTPUT_FAULT: "an output does not follow its command",
+}
+
+FAULTS: dict[Fault, str] = {
+    Fault.CELL_HIGH: "cell overvoltage",
+    Fault.CELL_LOW: "cell undervoltage",
+    Fault.PACK_HIGH: "pack overvoltage",
+    Fault.PACK_LOW: "pack undervoltage",
+    Fault.CHARGE_HOT: "too hot to charge",
+    Fault.CHARGE_COLD: "too cold to charge",
+    Fault.DISCHARGE_HOT: "too hot to discharge",
+    Fault.DISCHARGE_COLD: "too cold to discharge",
+    Fault.CHARGE_OVER_CURRENT: "charge overcurrent",
+    Fault.DISCHARGE_OVER_CURRENT: "discharge overcurrent",
+    Fault.SHORT_CIRCUIT: "short circuit",
+    Fault.INTERNAL: "internal fault",
+    Fault.SWITCH_LOCKED: "switches locked by software",
+    Fault.CHARGE_TIMEOUT: "charge time-out",
+    Fault.CELL_IMBALANCE: "cell imbalance",
+}
+
+_MODES = {Mode.ON: "On", Mode.OFF: "Off", Mode.STANDBY: "Standby"}
+
+
+def sentence(row: Row, latch: Latch, view: View) -> str:
+    """One sentence for one tripped latch."""
+    finding, limits = latch.finding, view.limits
+    limit = finding.limit or 0.0
+    repeat = row.repeat
+    release_s = repeat.release_s if latch.held and repeat and repeat.release_s is not None else row.release_s
+    words = {
+        "battery": finding.battery,
+        "cell": finding.cell or "?",
+        "value": finding.value or 0.0,
+        "limit": limit,
+        "high_release": limits.high_cell_release_v,
+        "low_release": limits.low_cell_release_v,
+        "warm": limit + COLD_RELEASE_C,
+        "cool": limit - HOT_RELEASE_C,
+        "floor_release": view.settings.discharge_floor_pct + FLOOR_RELEASE_PCT,
+        "release_s": release_s,
+        "held": _held(row, latch),
+        "fault": _fault(row, view, finding.battery),
+        "error": BANK_ERRORS[view.bank.error],
+        "mode": _MODES[view.settings.mode],
+    }
+    text = row.text.format_map(words)
+    return f"{text}; back: {row.back.format_map(words)}" if row.back else text
+
+
+def _held(row: Row, latch: Latch) -> str:
+    if not latch.held or row.repeat is None:
+        return ""
+    if row.repeat.until_charged:
+        return ", and, being the third time in an hour, 1 % charged, an acknowledgement or mode On"
+    return f", and, being the third time, {row.repeat.hold_s / 60:.0f} min from the trip"
+
+
+def _fault(row: Row, view: View, number: int) -> str:
+    if not row.name.startswith("battery_block"):
+        return ""
+    return block_text(view.bank.batteries[number - 1], row.blocks)
+
+
+def block_text(battery: Battery, blocks: Direction) -> str:
+    """What the battery itself reports: its protections, else its open switch."""
+    faults = sorted(battery.reading.faults, key=lambda f: f.value) if battery.reading else []
+    if faults:
+        return ", ".join(FAULTS[f] for f in faults)
+    return f"its {'charge' if Direction.CHARGE in blocks else 'discharge'} switch is open"

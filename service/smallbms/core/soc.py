@@ -1,0 +1,165 @@
+"""State of charge: coulomb counting, synchronisation, bridging of gaps, time to go (manual §4.3, §5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import exp, inf
+
+from smallbms.model import Bank
+from smallbms.settings import Settings
+from smallbms.words import SocState
+
+CHARGE_EFFICIENCY = 0.995
+GAP_S = 30.0  # longer: not integrated at the last current
+SMOOTHING_S = 25.0
+DISCHARGE_LIMIT_C = 0.005  # a sync needs I ≥ −0.5 % of capacity
+TIME_TO_GO_MAX_S = 864_000
+DISCHARGING_A = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocMemory:
+    """`own_pct`: what each battery last said of itself, by identity; only its change is ever used.
+
+    `charged_since_s`: since when the conditions of a synchronisation hold.
+    """
+
+    soc_pct: float | None = None
+    state: SocState = SocState.UNKNOWN
+    counted_at_s: float | None = None
+    smoothed_a: float | None = None
+    charged_since_s: float | None = None
+    ever_synchronised: bool = False
+    own_pct: Mapping[str, float] = field(default_factory=dict)
+
+
+def count(memory: SocMemory, bank: Bank, now_s: float) -> SocMemory:
+    """Integrate since the last count; a gap is bridged by the change of the batteries' own figures."""
+    current_a, capacity_ah = bank.current_a, bank.capacity_ah
+    if current_a is None or not capacity_ah:
+        return memory
+    own_pct = _own_pct(bank)
+    if memory.soc_pct is None and memory.state is SocState.UNKNOWN and not memory.ever_synchronised:
+        memory = _first(memory, bank, own_pct)
+    if memory.counted_at_s is None:
+        dt_s = GAP_S + 1.0  # a restart is a gap
+    else:
+        dt_s = max(0.0, now_s - memory.counted_at_s)
+    soc_pct, state = memory.soc_pct, memory.state
+    if dt_s > GAP_S:
+        soc_pct = _bridged(soc_pct, memory.own_pct, own_pct)
+        state = SocState.UNCERTAIN if soc_pct is not None else SocState.UNKNOWN
+        smoothed_a = current_a
+    else:
+        smoothed_a = _smooth(memory.smoothed_a, current_a, dt_s)
+        if soc_pct is not None:
+            efficiency = CHARGE_EFFICIENCY if current_a > 0.0 else 1.0
+            soc_pct += current_a * efficiency * dt_s / 36.0 / capacity_ah
+    if bank.online < len(bank.batteries) and state is SocState.GOOD:
+        state = SocState.UNCERTAIN
+    return replace(
+        memory,
+        soc_pct=None if soc_pct is None else min(100.0, max(0.0, soc_pct)),
+        state=state,
+        counted_at_s=now_s,
+        smoothed_a=smoothed_a,
+        own_pct={**memory.own_pct, **own_pct} if own_pct else memory.own_pct,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """Where a charge stands: `ended` = voltage reached and current in the tail, `full` = for the detection time."""
+
+    ended: bool = False
+    full: bool = False
+    synchronised: bool = False
+    due_at_s: float = inf
+
+
+_NOT_ENDED = Charge()
+
+
+def synchronise(memory: SocMemory, bank: Bank, settings: Settings, now_s: float) -> tuple[SocMemory, Charge]:
+    """Watch for a full charge; one synchronisation for each time it gets full."""
+    if not end_of_charge(bank, settings, memory.smoothed_a):
+        return (memory if memory.charged_since_s is None else replace(memory, charged_since_s=None)), _NOT_ENDED
+    since_s = now_s if memory.charged_since_s is None else memory.charged_since_s
+    due_at_s = since_s + settings.charged_detection_time_min * 60.0
+    if memory.charged_since_s is None:
+        memory = replace(memory, charged_since_s=since_s)
+    if now_s < due_at_s:
+        return memory, Charge(ended=True, due_at_s=due_at_s)
+    if memory.soc_pct == 100.0 and memory.state is SocState.GOOD and memory.ever_synchronised:
+        return memory, Charge(ended=True, full=True)
+    return synchronised(memory), Charge(ended=True, full=True, synchronised=True)
+
+
+def end_of_charge(bank: Bank, settings: Settings, smoothed_a: float | None) -> bool:
+    """Charged voltage reached and −0.5 % C ≤ I < tail current."""
+    if bank.voltage_v is None or bank.model is None or not bank.series or not bank.capacity_ah or smoothed_a is None:
+        return False
+    charged_v = settings.charged_voltage_cell_v * bank.model.cells * bank.series
+    tail_a = settings.tail_current_pct / 100.0 * bank.capacity_ah
+    return bank.voltage_v >= charged_v and -DISCHARGE_LIMIT_C * bank.capacity_ah <= smoothed_a < tail_a
+
+
+def synchronised(memory: SocMemory) -> SocMemory:
+    return replace(memory, soc_pct=100.0, state=SocState.GOOD, ever_synchronised=True)
+
+
+def set_by_hand(memory: SocMemory, soc_pct: float) -> SocMemory:
+    return replace(memory, soc_pct=min(100.0, max(0.0, soc_pct)), state=SocState.GOOD)
+
+
+def consumed_ah(memory: SocMemory, capacity_ah: float | None) -> float | None:
+    """Ah taken since the last full charge, negative (manual §5.1)."""
+    if memory.soc_pct is None or capacity_ah is None:
+        return None
+    return (memory.soc_pct - 100.0) / 100.0 * capacity_ah
+
+
+def time_to_go_s(memory: SocMemory, floor_pct: float, capacity_ah: float | None) -> int | None:
+    """Time until the discharge floor at the present current, whole minutes; None while not discharging."""
+    amps = memory.smoothed_a
+    if memory.soc_pct is None or capacity_ah is None or amps is None or amps > -DISCHARGING_A:
+        return None
+    seconds = max(0.0, memory.soc_pct - floor_pct) / 100.0 * capacity_ah / -amps * 3600.0
+    return min(int(min(seconds, TIME_TO_GO_MAX_S) // 60 * 60), TIME_TO_GO_MAX_S)
+
+
+def _own_pct(bank: Bank) -> dict[str, float]:
+    """Each battery's own opinion: of its Ah where it gives them, else its SoC."""
+    own = {}
+    for battery in bank.batteries:
+        reading = battery.reading
+        if not battery.online or reading is None:
+            continue
+        if reading.remaining_ah is not None and battery.model is not None:
+            own[reading.identity.key] = 100.0 * reading.remaining_ah / battery.model.capacity_ah
+        elif reading.soc_pct is not None:
+            own[reading.identity.key] = reading.soc_pct
+    return own
+
+
+def _first(memory: SocMemory, bank: Bank, own_pct: Mapping[str, float]) -> SocMemory:
+    """First start: the lowest SoC that the batteries report; unknown while any reports none."""
+    reported = [b.reading.soc_pct if b.online and b.reading else None for b in bank.batteries]
+    known = [pct for pct in reported if pct is not None]
+    if not known or len(known) < len(reported):
+        return memory
+    return replace(memory, soc_pct=min(known), state=SocState.UNCERTAIN, own_pct=own_pct)
+
+
+def _bridged(soc_pct: float | None, before: Mapping[str, float], after: Mapping[str, float]) -> float | None:
+    moved = [pct - before[key] for key, pct in after.items() if key in before]
+    if soc_pct is None or not moved:
+        return soc_pct
+    return min(100.0, max(0.0, soc_pct + sum(moved) / len(moved)))
+
+
+def _smooth(before_a: float | None, current_a: float, dt_s: float) -> float:
+    if before_a is None:
+        return current_a
+    return current_a + (before_a - current_a) * exp(-dt_s / SMOOTHING_S)

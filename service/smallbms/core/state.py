@@ -1,0 +1,84 @@
+"""What goes into a step, what is remembered between steps, and what comes out for the publishers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from smallbms.changes import Change
+from smallbms.core.alarms import Alarms
+from smallbms.core.balancer import BalancerMemory
+from smallbms.core.bank import VbatMemory
+from smallbms.core.history import HistoryMemory
+from smallbms.core.limits import LimitsMemory
+from smallbms.core.permissions import Latches
+from smallbms.core.plausibility import BatteryMemory
+from smallbms.core.prealarm import PreAlarmMemory
+from smallbms.core.soc import SocMemory
+from smallbms.core.updates import UpdateMemory
+from smallbms.model import (
+    BankSpec,
+    Decision,
+    DeviceIdentity,
+    ErrorStamp,
+    History,
+    Measurement,
+    OutputsReadBack,
+)
+from smallbms.settings import Settings
+from smallbms.words import BankError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """All that one step may look at; `wall_s` only stamps."""
+
+    measurement: Measurement
+    settings: Settings
+    spec: BankSpec
+    changes: tuple[Change, ...] = ()
+    outputs: OutputsReadBack = field(default_factory=OutputsReadBack)
+    wall_s: float = 0.0
+    app_connected: bool = False
+    store_ok: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineState:
+    """All memory there is.
+
+    `urgent` counts what must survive a power cut from this moment on: trips, syncs, failures, acknowledgements.
+    """
+
+    start_s: float
+    last_s: float
+    started: bool = False
+    atc: bool = False
+    atd: bool = False
+    batteries: Mapping[int, BatteryMemory] = field(default_factory=dict)
+    vbat: VbatMemory = field(default_factory=VbatMemory)
+    latches: Latches = field(default_factory=dict)
+    pre_alarm: PreAlarmMemory = field(default_factory=PreAlarmMemory)
+    soc: SocMemory = field(default_factory=SocMemory)
+    alarms: Alarms = field(default_factory=dict)
+    limits: LimitsMemory = field(default_factory=LimitsMemory)
+    balancer: BalancerMemory = field(default_factory=BalancerMemory)
+    history: HistoryMemory = field(default_factory=HistoryMemory)
+    update: UpdateMemory = field(default_factory=UpdateMemory)
+    error: BankError = BankError.NONE
+    last_errors: tuple[ErrorStamp, ...] = ()
+    urgent: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The only thing a publisher ever receives."""
+
+    measurement: Measurement
+    decision: Decision
+    outputs: OutputsReadBack
+    history: History
+    last_errors: tuple[ErrorStamp, ...]
+    settings: Settings
+    identity: DeviceIdentity
+    wall_s: float
