@@ -1,0 +1,126 @@
+"""Outputs and remote inputs on lines of the GPIO character device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeVar
+
+from smallbms.outputs import gpio
+from smallbms.outputs.pinout import DEBOUNCE_S, LineConfig, OutputConfig, RemoteConfig
+from smallbms.outputs.protocol import Led, Level
+from smallbms.outputs.remote import RemoteLevels
+
+RETRY_S = 2.0
+BLINK_S = 0.5  # on, then off for as long
+DEBOUNCE_US = round(DEBOUNCE_S * 1e6)
+
+Result = TypeVar("Result")
+
+
+class Held:
+    """One line that may fail: opened when first used, given back at an error, tried again after RETRY_S."""
+
+    def __init__(self, config: LineConfig, flags: gpio.Flag, debounce_us: int = 0) -> None:
+        self._config = config
+        self._flags = flags | gpio.BIASES[config.bias]
+        self._flags |= gpio.Flag.ACTIVE_LOW if config.active_low else gpio.Flag(0)
+        self._debounce_us = debounce_us
+        self._retry_at_s = float("-inf")
+        self.line: gpio.Line | None = None
+        self.error = ""
+
+    def use(self, action: Callable[[gpio.Line], Result], now_s: float) -> Result | None:
+        """Return what the action returns, None if the line cannot be had or failed."""
+        try:
+            if self.line is None:
+                if now_s < self._retry_at_s:
+                    return None
+                with gpio.open_chip(self._config.chip) as chip:
+                    self.line = chip.request(self._config.line, self._flags, debounce_us=self._debounce_us)
+            result = action(self.line)
+        except OSError as error:
+            self.close()
+            self.error, self._retry_at_s = str(error), now_s + RETRY_S
+            return None
+        self.error = ""
+        return result
+
+    def peek(self) -> bool | None:
+        """Return the level of an output; None if it cannot be read, which is no reason to let the line go."""
+        if self.line is None:
+            return None
+        try:
+            return self.line.get()
+        except OSError as error:
+            self.error = str(error)
+            return None
+
+    def close(self) -> None:
+        """Give the line back."""
+        if self.line is not None:
+            self.line.close()
+            self.line = None
+
+
+class GpioOutputs:
+    """Lines of the GPIO character device, one request each; every level is written again each time."""
+
+    def __init__(self, configs: Mapping[str, OutputConfig]) -> None:
+        self._held = {
+            name: Held(config.line, gpio.Flag.OUTPUT | gpio.DRIVES[config.line.drive])
+            for name, config in configs.items()
+            if config.line is not None
+        }
+
+    def write(self, levels: Mapping[str, Level], now_s: float) -> None:
+        for name, held in self._held.items():
+            held.use(partial(gpio.Line.set, on=_lit(levels[name], now_s)), now_s)
+
+    def read(self, now_s: float) -> dict[str, Level | None]:
+        return {name: held.peek() for name, held in self._held.items()}
+
+    def errors(self) -> dict[str, str]:
+        return {name: held.error for name, held in self._held.items() if held.error}
+
+    def close(self) -> None:
+        for held in self._held.values():
+            held.close()
+
+
+class GpioRemote:
+    """The terminals on two lines: L at minus reads low, H at plus reads high."""
+
+    def __init__(self, config: RemoteConfig) -> None:
+        edges = gpio.Flag.INPUT | gpio.Flag.EDGE_RISING | gpio.Flag.EDGE_FALLING
+        self._held = {
+            name: Held(line, edges, DEBOUNCE_US)
+            for name, line in (("l", config.l), ("h", config.h))
+            if line is not None
+        }
+
+    def read(self, now_s: float) -> RemoteLevels:
+        high = {name: held.use(_level_now, now_s) for name, held in self._held.items()}
+        l_high = high.get("l")
+        return RemoteLevels(l_at_minus=None if l_high is None else not l_high, h_at_plus=high.get("h"))
+
+    def errors(self) -> dict[str, str]:
+        return {f"remote.{name}": held.error for name, held in self._held.items() if held.error}
+
+    def lines(self) -> list[gpio.Line]:
+        return [held.line for held in self._held.values() if held.line is not None]
+
+    def close(self) -> None:
+        for held in self._held.values():
+            held.close()
+
+
+def _lit(level: Level, now_s: float) -> bool:
+    if isinstance(level, bool):
+        return level
+    return level is Led.ON or (level is Led.BLINK and int(now_s / BLINK_S) % 2 == 0)
+
+
+def _level_now(line: gpio.Line) -> bool:
+    line.drop_events()
+    return line.get()

@@ -1,0 +1,179 @@
+"""Which line is which output: the JSON object of `hello`, checked into types.
+
+It mirrors the tables [outputs] and [remote] of the configuration file:
+    {"outputs": {"kind": "gpio", "chip": "pinctrl-bcm2711", "charge_disconnect": 17, "load_disconnect":
+                 {"line": "GPIO27", "active_low": true, "feedback": 12}, "pre_alarm": 22, "red_led": 5, "blue_led": 6},
+     "remote": {"kind": "gpio", "chip": "pinctrl-bcm2711", "l": 23, "h": 24}}
+Keys beside the outputs (kind, chip, active_low, bias, drive, state_file) hold for all of them unless an output's own
+table says otherwise. kind = "simulated" needs no lines but `state_file`: the outputs are written there as JSON; a
+remote is read from its own as {"l": "open" | "minus" | "joined", "h": "open" | "plus" | "joined"}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, NoReturn
+
+from smallbms.outputs.gpio import BIASES, DRIVES
+from smallbms.outputs.protocol import PINS, Code, Refused
+
+NEEDED = ("charge_disconnect", "load_disconnect")
+KINDS = ("gpio", "simulated")
+DEBOUNCE_S = 0.02
+
+
+class LineConfig(NamedTuple):
+    """One GPIO line."""
+
+    chip: str
+    line: int | str
+    active_low: bool = False
+    bias: str = "as_is"
+    drive: str = "push_pull"
+
+
+class OutputConfig(NamedTuple):
+    """One output: a line, or a word in the state file; `feedback` is an auxiliary contact."""
+
+    kind: str
+    line: LineConfig | None = None
+    feedback: LineConfig | None = None
+
+
+class RemoteConfig(NamedTuple):
+    """The remote inputs: at least one of two lines, or a file."""
+
+    kind: str
+    l: LineConfig | None = None  # noqa: E741 - the terminal's name
+    h: LineConfig | None = None
+    state_file: str = ""
+
+
+class Pinout(NamedTuple):
+    """All lines of the product; `remote` None = always on."""
+
+    outputs: Mapping[str, OutputConfig]
+    remote: RemoteConfig | None
+    state_file: str
+
+
+_LINE_KEYS = ("chip", "line", "active_low", "bias", "drive")
+_COMMON_KEYS = ("kind", "chip", "active_low", "bias", "drive", "state_file")
+_TYPES: dict[str, tuple[type, ...]] = {
+    "kind": (str,),
+    "chip": (str,),
+    "line": (int, str),
+    "active_low": (bool,),
+    "bias": (str,),
+    "drive": (str,),
+    "state_file": (str,),
+}
+_WORDS = {"kind": KINDS, "bias": tuple(BIASES), "drive": tuple(DRIVES)}
+
+
+def parse(message: Mapping[str, object]) -> Pinout:
+    """Return the checked configuration; raise Refused naming the key, its value and what is allowed."""
+    _only("pins", message, ("outputs", "remote"))
+    table = _table("outputs", message.get("outputs"))
+    _only("outputs", table, (*_COMMON_KEYS, *PINS.values()))
+    common = {key: _value(f"outputs.{key}", key, table[key]) for key in _COMMON_KEYS if key in table}
+    outputs = {
+        name: _output(f"outputs.{name}", common, table.get(name, {}))
+        for name in PINS.values()
+        if name in table or common.get("kind") == "simulated"
+    }
+    for name in NEEDED:
+        if name not in outputs:
+            _refuse(f"outputs.{name} is missing")
+    state_file = str(common.get("state_file", ""))
+    if not state_file and any(output.kind == "simulated" for output in outputs.values()):
+        _refuse('outputs.state_file is missing: kind = "simulated" needs it')
+    remote = None if message.get("remote") is None else _remote(_table("remote", message["remote"]))
+    _no_line_twice(outputs, remote)
+    return Pinout(outputs=outputs, remote=remote, state_file=state_file)
+
+
+def _output(where: str, common: Mapping[str, object], given: object) -> OutputConfig:
+    own = _line_table(where, given)
+    _only(where, own, ("kind", "feedback", *_LINE_KEYS))
+    kind = str(_value(f"{where}.kind", "kind", own.get("kind", common.get("kind"))))
+    feedback = None
+    if "feedback" in own:
+        chip = {"chip": own.get("chip", common.get("chip"))}
+        feedback = _line(f"{where}.feedback", chip, _line_table(f"{where}.feedback", own.pop("feedback")))
+    if kind == "simulated":
+        return OutputConfig(kind=kind, feedback=feedback)
+    return OutputConfig(kind=kind, line=_line(where, common, own), feedback=feedback)
+
+
+def _remote(table: Mapping[str, object]) -> RemoteConfig:
+    _only("remote", table, ("kind", "chip", "active_low", "state_file", "l", "h"))
+    kind = _value("remote.kind", "kind", table.get("kind"))
+    if kind == "simulated":
+        state_file = _value("remote.state_file", "state_file", table.get("state_file"))
+        return RemoteConfig(kind=kind, state_file=state_file)
+    if "l" not in table and "h" not in table:
+        _refuse("remote needs l, h or both")
+    # Open terminals must read as off: L rests high, H rests low.
+    lines = {
+        name: _line(f"remote.{name}", {**table, "bias": rest}, _line_table(f"remote.{name}", table[name]))
+        for name, rest in (("l", "pull_up"), ("h", "pull_down"))
+        if name in table
+    }
+    return RemoteConfig(kind=str(kind), l=lines.get("l"), h=lines.get("h"))
+
+
+def _line(where: str, common: Mapping[str, object], own: Mapping[str, object]) -> LineConfig:
+    _only(where, own, ("kind", *_LINE_KEYS))
+    merged = {key: own.get(key, common.get(key)) for key in _LINE_KEYS}
+    checked = {key: _value(f"{where}.{key}", key, value) for key, value in merged.items() if value is not None}
+    for key in ("chip", "line"):
+        if key not in checked:
+            _refuse(f"{where}.{key} is missing")
+    return LineConfig(**checked)
+
+
+def _line_table(where: str, given: object) -> dict[str, object]:
+    if isinstance(given, int | str) and not isinstance(given, bool):
+        return {"line": given}
+    return dict(_table(where, given))
+
+
+def _table(where: str, given: object) -> Mapping[str, object]:
+    if not isinstance(given, Mapping):
+        _refuse(f"{where} must be a table, not {given!r}")
+    return given
+
+
+def _value(where: str, key: str, value: object) -> Any:
+    kinds = _TYPES[key]
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        _refuse(f"{where} must be {' or '.join(kind.__name__ for kind in kinds)}, not {value!r}")
+    if key in _WORDS and value not in _WORDS[key]:
+        _refuse(f"{where} must be one of {', '.join(_WORDS[key])}, not {value!r}")
+    if value == "" or (isinstance(value, int) and value < 0):
+        _refuse(f"{where} must not be {value!r}")
+    return value
+
+
+def _only(where: str, table: Mapping[str, object], allowed: tuple[str, ...]) -> None:
+    unknown = [key for key in table if key not in allowed]
+    if unknown:
+        _refuse(f"{where} has unknown {', '.join(map(str, unknown))}; known are {', '.join(allowed)}")
+
+
+def _no_line_twice(outputs: Mapping[str, OutputConfig], remote: RemoteConfig | None) -> None:
+    taken: dict[tuple[str, int | str], str] = {}
+    named = [(name, output.line) for name, output in outputs.items()]
+    named += [(f"{name}.feedback", output.feedback) for name, output in outputs.items()]
+    named += [("remote.l", remote.l), ("remote.h", remote.h)] if remote else []
+    for name, line in named:
+        if line is None:
+            continue
+        other = taken.setdefault((line.chip, line.line), name)
+        if other != name:
+            _refuse(f"line {line.line} of {line.chip} is both {other} and {name}")
+
+
+def _refuse(text: str) -> NoReturn:
+    raise Refused(Code.BAD_PINS, text)

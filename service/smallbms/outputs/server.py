@@ -1,0 +1,120 @@
+"""The loop: accept, read, obey, answer; nothing in it waits for anyone."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from typing import Any
+
+from smallbms.outputs.clients import Client, Gone
+from smallbms.outputs.console import say
+from smallbms.outputs.gpio import Line
+from smallbms.outputs.keeper import Keeper
+from smallbms.outputs.protocol import LINE_LIMIT, Code, Refused, parse
+from smallbms.outputs.state import encode
+
+TICK_S = 0.25  # pins and remote inputs are read this often at least
+CLIENT_LIMIT = 16
+
+
+class Server:
+    """Serves one listening socket until something is written to `stop`.
+
+    `alone_s`: end by itself after so long without a client in control; None = never.
+    """
+
+    def __init__(self, listener: socket.socket, stop: socket.socket, keeper: Keeper, alone_s: float | None) -> None:
+        self._keeper = keeper
+        self._alone_s = alone_s
+        self._listener = listener
+        self._stop = stop
+        self._selector = selectors.DefaultSelector()
+        self._clients: dict[int, Client] = {}
+        self._watched: list[Line] = []
+        listener.setblocking(False)
+        self._selector.register(listener, selectors.EVENT_READ, listener)
+        self._selector.register(stop, selectors.EVENT_READ, stop)
+
+    def run(self) -> None:
+        """Serve; return with all connections closed, the pins as they are."""
+        now_s = controlled_at_s = tick_at_s = time.monotonic()
+        try:
+            while self._alone_s is None or now_s - controlled_at_s < self._alone_s:
+                wake_at_s = self._keeper.wake_at_s()
+                due_at_s = tick_at_s if wake_at_s is None else min(tick_at_s, wake_at_s)
+                ready = [key.data for key, _ in self._selector.select(max(0.0, due_at_s - time.monotonic()))]
+                now_s = time.monotonic()
+                if now_s >= due_at_s or any(isinstance(source, Line) for source in ready):
+                    self._keeper.tick(now_s)
+                    self._watch()
+                    tick_at_s = now_s + TICK_S
+                if self._stop in ready:
+                    return
+                self._serve(ready)
+                if self._keeper.controlled:
+                    controlled_at_s = now_s
+            say(f"nobody in control for {self._alone_s:g} s: end")
+        finally:
+            for client in self._clients.values():
+                client.connection.close()
+            self._selector.close()
+
+    def _serve(self, ready: list[Any]) -> None:
+        for source in ready:
+            if isinstance(source, Client):
+                self._turn(source)
+        if self._listener in ready:
+            self._accept()
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        client = Client(connection)
+        self._clients[client.number] = client
+        self._selector.register(connection, selectors.EVENT_READ, client)
+        if len(self._clients) > CLIENT_LIMIT:
+            oldest = next(known for known in self._clients.values() if not self._keeper.in_control(known.number))
+            self._drop(oldest)
+
+    def _turn(self, client: Client) -> None:
+        try:
+            client.flush()
+            for line in client.receive():
+                client.send(self._answer(client, line))
+        except Gone:
+            self._drop(client)
+            return
+        finally:
+            self._watch()  # before a new connection may get the number of a line that was let go
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.has_unsent else 0)
+        self._selector.modify(client.connection, events, client)
+
+    def _answer(self, client: Client, line: bytes | None) -> dict[str, object]:
+        now_s = time.monotonic()
+        try:
+            if line is None:
+                raise Refused(Code.BAD_LINE, f"longer than {LINE_LIMIT} bytes")
+            return {"ok": True, "state": encode(self._keeper.obey(client.number, parse(line), now_s))}
+        except Refused as refusal:
+            state = encode(self._keeper.state(now_s))
+            return {"ok": False, "code": refusal.code, "text": refusal.text, "state": state}
+
+    def _drop(self, client: Client) -> None:
+        number = client.number
+        self._selector.unregister(client.connection)
+        client.connection.close()
+        del self._clients[number]
+        self._keeper.gone(number, time.monotonic())
+
+    def _watch(self) -> None:
+        lines = self._keeper.watched()
+        if lines == self._watched:
+            return
+        for line in self._watched:
+            self._selector.unregister(line)
+        for line in lines:
+            self._selector.register(line, selectors.EVENT_READ, line)
+        self._watched = lines

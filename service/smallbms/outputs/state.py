@@ -1,0 +1,89 @@
+"""What the outputs process answers: its whole state, written by one end and read by the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from smallbms.errors import OutputError
+from smallbms.outputs.protocol import Command, Led
+from smallbms.outputs.remote import RemoteLevels
+from smallbms.outputs.update import UpdatePhase
+
+
+class Remote(NamedTuple):
+    """The remote inputs as read, and what follows from them."""
+
+    levels: RemoteLevels | None  # None: no remote is configured
+    on: bool
+
+
+class UpdateState(NamedTuple):
+    """How far an update is; `failed` stays until acknowledged or the next good update, also through a next try."""
+
+    phase: UpdatePhase
+    failed: bool
+    version: str
+    discharge_held_off: bool
+    time_left_s: float | None
+
+
+class LastRefusal(NamedTuple):
+    """The last line not obeyed; `at_s` is an uptime."""
+
+    code: str
+    text: str
+    at_s: float
+
+
+class State(NamedTuple):
+    """The outputs process at one moment.
+
+    `commanded` is the last heartbeat obeyed, None before the first and after a time-out; `applied` is what the pins
+    ought to show after silence, update and remote; `pins` and `feedback` were read from the lines, None = not read;
+    `readings` counts these read-backs.
+    """
+
+    protocol: int
+    pid: int
+    start_id: str
+    uptime_s: float
+    controlled: bool
+    armed: bool
+    sequence: int | None
+    commanded: Command | None
+    applied: Command
+    readings: int
+    pins: Mapping[str, bool | Led | None]
+    feedback: Mapping[str, bool | None]
+    errors: Mapping[str, str]
+    remote: Remote
+    update: UpdateState
+    last_refusal: LastRefusal | None
+
+
+def encode(value: Any) -> Any:
+    """Return a state, or a part of one, as JSON objects."""
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: encode(part) for name, part in value._asdict().items()}
+    return value
+
+
+def decode(message: Mapping[str, Any]) -> State:
+    """Return the state in an answer; raise OutputError if it is none."""
+    try:
+        levels = message["remote"]["levels"]
+        parts = {
+            "commanded": message["commanded"] and _command(message["commanded"]),
+            "applied": _command(message["applied"]),
+            "remote": Remote(levels=levels and RemoteLevels(**levels), on=message["remote"]["on"]),
+            "update": UpdateState(**message["update"] | {"phase": UpdatePhase(message["update"]["phase"])}),
+            "last_refusal": message["last_refusal"] and LastRefusal(**message["last_refusal"]),
+        }
+        return State(**{**message, **parts})
+    except (KeyError, TypeError, ValueError) as error:
+        raise OutputError(f"the outputs process answered with no state: {error!r}") from None
+
+
+def _command(fields: Mapping[str, Any]) -> Command:
+    return Command(**{**fields, "red_led": Led(fields["red_led"]), "blue_led": Led(fields["blue_led"])})
