@@ -1,0 +1,301 @@
+"""A battery that is not there: it charges, heats, drifts, and fails on demand. Pure and seeded.
+
+The physics is in `simulated_cells`; here are its balancer, its own protections, its sensors and its faults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from random import Random
+from typing import Final
+
+from smallbms.drivers.simulated_cells import Cells
+from smallbms.model import BatteryModel, BatteryReading, Identity
+from smallbms.words import Direction, Fault
+
+LONGEST_STEP_S: Final = 60.0  # a longer step is cut: heat and balancing follow once a step
+BALANCE_FROM_V: Final = 3.45
+BALANCE_SPREAD_V: Final = 0.005
+CHARGED_CELL_V: Final = 3.45  # above it with less than the tail current the battery calls itself full
+TAIL_CURRENT_C: Final = 0.04
+CURRENT_STEPS_PER_A: Final = 20  # the resolution of batteries of this kind
+VOLTAGE_STEPS_PER_V: Final = 1000
+TEMPERATURE_STEPS_PER_C: Final = 10
+
+
+class Quantity(Enum):
+    """What a protection of the battery's own watches."""
+
+    CELL_MAX_V = auto()
+    CELL_MIN_V = auto()
+    TEMPERATURE_C = auto()
+    CURRENT_A = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """A limit of the battery's own; with `trip` above `release` it trips above, else below."""
+
+    fault: Fault
+    blocks: Direction
+    quantity: Quantity
+    trip: float
+    release: float
+
+
+def board_protections(model: BatteryModel) -> tuple[Protection, ...]:
+    """The limits that a protection board (JBD and alike) has as delivered, outside those of the BMS.
+
+    Over-current releases when current flows the other way.
+    """
+    table = (
+        (Fault.CELL_HIGH, Direction.CHARGE, Quantity.CELL_MAX_V, 3.85, 3.60),
+        (Fault.CELL_LOW, Direction.DISCHARGE, Quantity.CELL_MIN_V, 2.30, 2.80),
+        (Fault.CHARGE_HOT, Direction.CHARGE, Quantity.TEMPERATURE_C, 60.0, 55.0),
+        (Fault.CHARGE_COLD, Direction.CHARGE, Quantity.TEMPERATURE_C, 0.0, 4.0),
+        (Fault.DISCHARGE_HOT, Direction.DISCHARGE, Quantity.TEMPERATURE_C, 65.0, 60.0),
+        (Fault.DISCHARGE_COLD, Direction.DISCHARGE, Quantity.TEMPERATURE_C, -25.0, -20.0),
+        (Fault.CHARGE_OVER_CURRENT, Direction.CHARGE, Quantity.CURRENT_A, 1.2 * model.peak_charge_a, -0.1),
+        (Fault.DISCHARGE_OVER_CURRENT, Direction.DISCHARGE, Quantity.CURRENT_A, -1.2 * model.peak_discharge_a, 0.1),
+    )
+    return tuple(
+        Protection(fault=fault, blocks=blocks, quantity=quantity, trip=trip, release=release)
+        for fault, blocks, quantity, trip, release in table
+    )
+
+
+class Datum(Enum):
+    """A sensor that can fail."""
+
+    CELL_VOLTAGE = auto()
+    CELL_TEMPERATURE = auto()
+    VOLTAGE = auto()
+    CURRENT = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensors:
+    """How the battery sees itself; noise is one standard deviation."""
+
+    temperatures: int = 2
+    current_offset_a: float = 0.0
+    current_noise_a: float = 0.0
+    voltage_noise_v: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """How the cells of a battery differ (one standard deviation) and what the battery does about it."""
+
+    capacity_spread_pct: float = 0.5
+    resistance_spread_pct: float = 5.0
+    balance_a: float = 0.5
+    protections: tuple[Protection, ...] = ()
+    trips: bool = False  # protections open its own switches; else it only reports them
+
+
+class SimulatedBattery:
+    """A battery of LFP cells in series.
+
+    `cell_offsets_pct`: SoC of each cell against `soc_pct`; cells not named have none. `charge_switch_open`,
+    `discharge_switch_open` and `cable_pulled` may be set at any time.
+    """
+
+    def __init__(
+        self,
+        model: BatteryModel,
+        *,
+        soc_pct: float = 50.0,
+        temperature_c: float = 25.0,
+        cell_offsets_pct: tuple[float, ...] = (),
+        seed: int = 0,
+        sensors: Sensors | None = None,
+        build: Build | None = None,
+    ) -> None:
+        self.model = model
+        self.charge_switch_open = self.discharge_switch_open = self.cable_pulled = False
+        self.current_a = 0.0
+        self._build = build or Build()
+        self._sensors = sensors or Sensors()
+        self._random = Random(seed)
+        self._identity = Identity(key=f"simulated-{seed}", serial=f"SIM{seed:05d}", model=model.name)
+        self._cells = self._make_cells(soc_pct, temperature_c, cell_offsets_pct)
+        self._leaks_a = [0.0] * model.cells
+        self._balancing: tuple[int, ...] = ()
+        self._faults: frozenset[Fault] = frozenset()
+        self._charge_tripped = self._discharge_tripped = False
+        self._broken: dict[tuple[Datum, int], float | None] = {}
+        self._counted_ah = model.capacity_ah * min(max(soc_pct / 100, 0.0), 1.0)
+        self._drawn_ah = 0.0
+
+    @property
+    def true_soc_pct(self) -> float:
+        """The charge of all cells against their capacity, whatever the battery itself believes."""
+        return 100 * self.true_ah * self.model.cells / sum(self._cells.capacities_ah)
+
+    @property
+    def true_ah(self) -> float:
+        """The mean charge of its cells."""
+        pairs = zip(self._cells.socs, self._cells.capacities_ah, strict=True)
+        return sum(soc * capacity_ah for soc, capacity_ah in pairs) / self.model.cells
+
+    @property
+    def true_cell_voltages_v(self) -> tuple[float, ...]:
+        return tuple(self._cells.voltages_v)
+
+    @property
+    def voltage_v(self) -> float:
+        return sum(self._cells.voltages_v)
+
+    @property
+    def temperature_c(self) -> float:
+        return self._cells.temperature_c
+
+    @property
+    def charge_switch_on(self) -> bool:
+        return not (self.charge_switch_open or self._charge_tripped)
+
+    @property
+    def discharge_switch_on(self) -> bool:
+        return not (self.discharge_switch_open or self._discharge_tripped)
+
+    def thevenin(self, dt_s: float) -> tuple[float, float]:
+        """EMF (V) and resistance (Ω) over a step of `dt_s`: the voltage at its end is EMF + I × R."""
+        return self._cells.thevenin(dt_s)
+
+    def step(self, dt_s: float, current_a: float, ambient_c: float) -> None:
+        """Let `current_a` flow for `dt_s`; nothing flows against an open switch."""
+        while dt_s > LONGEST_STEP_S:
+            self._advance(LONGEST_STEP_S, current_a, ambient_c)
+            dt_s -= LONGEST_STEP_S
+        self._advance(dt_s, current_a, ambient_c)
+
+    def leak(self, cell: int, current_a: float) -> None:
+        """A cell (1…n) with a soft short or a drift loses this much, beside its self-discharge; 0 heals it."""
+        self._cells.drains_a[cell - 1] += current_a - self._leaks_a[cell - 1]
+        self._leaks_a[cell - 1] = current_a
+
+    def worsen(self, cell: int, factor: float) -> None:
+        """Multiply the resistance of a cell (1…n): a bad cell, a loose busbar."""
+        self._cells.factors[cell - 1] *= factor
+
+    def break_sensor(self, datum: Datum, value: float | None, index: int = 1) -> None:
+        """From now on a sensor (1…n) says `value`: None when open, anything absurd, or what it saw last (stuck)."""
+        self._broken[datum, index] = value
+
+    def heal_sensors(self) -> None:
+        self._broken.clear()
+
+    def reading(self, now_s: float) -> BatteryReading | None:
+        """What comes over the wire, stamped `now_s`; None while the cable is pulled."""
+        if self.cable_pulled:
+            return None
+        sensors, capacity_ah = self._sensors, self.model.capacity_ah
+        cells_v = [
+            round((cell_v + self._noise(sensors.voltage_noise_v)) * VOLTAGE_STEPS_PER_V) / VOLTAGE_STEPS_PER_V
+            for cell_v in self._cells.voltages_v
+        ]
+        current_a = self.current_a + sensors.current_offset_a + self._noise(sensors.current_noise_a)
+        temperature_c = round(self.temperature_c * TEMPERATURE_STEPS_PER_C) / TEMPERATURE_STEPS_PER_C
+        reading = BatteryReading(
+            taken_at_s=now_s,
+            cells_taken_at_s=now_s,
+            identity=self._identity,
+            voltage_v=round(self.voltage_v, 2),
+            current_a=round(current_a * CURRENT_STEPS_PER_A) / CURRENT_STEPS_PER_A,
+            cell_voltages_v=tuple(cells_v),
+            cell_min_v=min(cells_v),
+            cell_max_v=max(cells_v),
+            cell_temperatures_c=(temperature_c,) * sensors.temperatures,
+            charge_switch_on=self.charge_switch_on,
+            discharge_switch_on=self.discharge_switch_on,
+            remaining_ah=round(self._counted_ah, 2),
+            capacity_ah=capacity_ah,
+            soc_pct=round(100 * self._counted_ah / capacity_ah, 1),
+            cycles=int(self._drawn_ah / capacity_ah),
+            balancing_cells=self._balancing,
+            faults=self._faults,
+        )
+        return self._through_broken_sensors(reading) if self._broken else reading
+
+    def _make_cells(self, soc_pct: float, temperature_c: float, offsets_pct: tuple[float, ...]) -> Cells:
+        model, build, count = self.model, self._build, self.model.cells
+        offsets = [*offsets_pct, *[0.0] * count][:count]
+        return Cells(
+            socs=[(soc_pct + offset) / 100 for offset in offsets],
+            capacities_ah=[
+                model.capacity_ah * (1 + self._random.gauss(0, build.capacity_spread_pct) / 100) for _ in offsets
+            ],
+            factors=[1 + self._random.gauss(0, build.resistance_spread_pct) / 100 for _ in offsets],
+            nominal_ah=model.capacity_ah,
+            r0_ohm=model.resistance_mohm / 1000 / count,
+            temperature_c=temperature_c,
+        )
+
+    def _advance(self, dt_s: float, current_a: float, ambient_c: float) -> None:
+        if (current_a > 0 and not self.charge_switch_on) or (current_a < 0 and not self.discharge_switch_on):
+            current_a = 0.0
+        self.current_a = current_a
+        self._cells.step(dt_s, current_a, ambient_c)
+        low_v, high_v = min(self._cells.voltages_v), max(self._cells.voltages_v)
+        if high_v > BALANCE_FROM_V or self._balancing:
+            self._balance(low_v)
+        if self._build.protections:
+            self._protect(low_v, high_v)
+        self._count(dt_s, low_v)
+
+    def _balance(self, low_v: float) -> None:
+        """Bleed the cells that are well above the lowest while they are nearly full."""
+        threshold_v = max(BALANCE_FROM_V, low_v + BALANCE_SPREAD_V)
+        for cell in self._balancing:
+            self._cells.drains_a[cell - 1] -= self._build.balance_a
+        self._balancing = tuple(i for i, cell_v in enumerate(self._cells.voltages_v, 1) if cell_v > threshold_v)
+        for cell in self._balancing:
+            self._cells.drains_a[cell - 1] += self._build.balance_a
+
+    def _protect(self, low_v: float, high_v: float) -> None:
+        values = {
+            Quantity.CELL_MAX_V: high_v,
+            Quantity.CELL_MIN_V: low_v,
+            Quantity.TEMPERATURE_C: self.temperature_c,
+            Quantity.CURRENT_A: self.current_a,
+        }
+        tripped = []
+        for row in self._build.protections:
+            over = values[row.quantity] - (row.release if row.fault in self._faults else row.trip)
+            if over > 0 if row.trip > row.release else over < 0:
+                tripped.append(row)
+        self._faults = frozenset(row.fault for row in tripped)
+        if self._build.trips:
+            self._charge_tripped = any(row.blocks & Direction.CHARGE for row in tripped)
+            self._discharge_tripped = any(row.blocks & Direction.DISCHARGE for row in tripped)
+
+    def _count(self, dt_s: float, low_v: float) -> None:
+        """The battery's own Ah counter: it drifts with the offset of its sensor, and is set right when full."""
+        capacity_ah, current_a = self.model.capacity_ah, self.current_a
+        counted_ah = self._counted_ah + (current_a + self._sensors.current_offset_a) * dt_s / 3600
+        if low_v > CHARGED_CELL_V and 0 <= current_a < TAIL_CURRENT_C * capacity_ah:
+            counted_ah = capacity_ah
+        self._counted_ah = min(max(counted_ah, 0.0), capacity_ah)
+        if current_a < 0:
+            self._drawn_ah -= current_a * dt_s / 3600
+
+    def _noise(self, deviation: float) -> float:
+        return self._random.gauss(0, deviation) if deviation else 0.0
+
+    def _through_broken_sensors(self, reading: BatteryReading) -> BatteryReading:
+        def seen(datum: Datum, values: tuple[float | None, ...]) -> tuple[float | None, ...]:
+            return tuple(self._broken.get((datum, index), value) for index, value in enumerate(values, 1))
+
+        cells_v = seen(Datum.CELL_VOLTAGE, reading.cell_voltages_v)
+        known_v = [cell_v for cell_v in cells_v if cell_v is not None]
+        return replace(
+            reading,
+            voltage_v=seen(Datum.VOLTAGE, (reading.voltage_v,))[0],
+            current_a=seen(Datum.CURRENT, (reading.current_a,))[0],
+            cell_voltages_v=cells_v,
+            cell_min_v=min(known_v, default=None),
+            cell_max_v=max(known_v, default=None),
+            cell_temperatures_c=seen(Datum.CELL_TEMPERATURE, reading.cell_temperatures_c),
+        )
