@@ -32,3 +32,12 @@ def test_only_the_newest_wait_in_memory() -> None:
     outlet.put({"n": 4}, 0.0, urgent=True)
     outlet.done(batch, 1, 0.0)
     assert [item["n"] for _, item in outlet.begin(0.0)] == [2, 3, 4]
+
+
+def test_urgent_is_tried_at_once_even_if_it_came_during_a_failing_write() -> None:
+    outlet = Outlet(len, capacity=1, interval_s=60.0)
+    outlet.put({"n": 0}, 0.0, urgent=True)
+    outlet.begin(0.0)
+    outlet.put({"n": 1}, 0.5, urgent=True)
+    outlet.failed("no", 0.9)
+    assert outlet.due_s == 0.5

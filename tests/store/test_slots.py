@@ -55,6 +55,18 @@ def test_the_two_files_are_used_in_turn(tmp_path: Path) -> None:
         assert slot(tmp_path).load() == LoadResult(data={"n": number})
 
 
+@pytest.mark.parametrize("writes", [1, 2, 3])
+def test_a_restart_never_writes_over_the_newest(tmp_path: Path, writes: int) -> None:
+    one = slot(tmp_path)
+    for number in range(writes):
+        before = image_of(tmp_path)
+        one.write({"n": number})
+    newest = [name for name, content in image_of(tmp_path).items() if before.get(name) != content]
+    kept = {name: (tmp_path / name).read_bytes() for name in newest}
+    slot(tmp_path).write({"n": "after"})
+    assert {name: (tmp_path / name).read_bytes() for name in newest} == kept
+
+
 def test_power_cut_at_any_instant_leaves_the_old_or_the_new(tmp_path: Path) -> None:
     writing, cut = tmp_path / "writing", tmp_path / "cut"
     cut.mkdir()
