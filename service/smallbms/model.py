@@ -164,6 +164,8 @@ class Battery:
     """One battery as the engine believes it: only plausible values, and when they were last whole.
 
     `online`: its data are whole and young enough to decide on. `valid_at_s` is -inf before the first whole reading.
+    `plain`: nothing in its reading asks for a closer look (no fault, no open switch, no current above its continuous
+    limits, no unread sensor); it spares every rule from looking at every battery in every step.
     """
 
     number: int
@@ -171,10 +173,20 @@ class Battery:
     reading: BatteryReading | None
     valid_at_s: float
     online: bool
-    cell_min: Extreme | None = None
-    cell_max: Extreme | None = None
-    temperature_min: Extreme | None = None
-    temperature_max: Extreme | None = None
+    plain: bool = False
+    cell_min_v: float | None = None
+    cell_max_v: float | None = None
+    temperature_min_c: float | None = None
+    temperature_max_c: float | None = None
+
+    def cell_at(self, voltage_v: float) -> int:
+        """The cell that has this voltage; 0 where the battery does not give single cells."""
+        cells = self.reading.cell_voltages_v if self.reading else ()
+        return cells.index(voltage_v) + 1 if voltage_v in cells else 0
+
+    def sensor_at(self, temperature_c: float) -> int:
+        sensors = self.reading.cell_temperatures_c if self.reading else ()
+        return sensors.index(temperature_c) + 1 if temperature_c in sensors else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +203,7 @@ class Bank:
     current_a: float | None = None
     capacity_ah: float | None = None
     online: int = 0
+    plain: bool = False  # every battery is online and plain
     cell_min: Extreme | None = None
     cell_max: Extreme | None = None
     temperature_min: Extreme | None = None

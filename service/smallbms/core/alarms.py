@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
+from math import inf
 
 from smallbms.core.balancer import IMBALANCE_V
 from smallbms.core.latch import Latch
+from smallbms.core.plausibility import HEALTHY_PCT
 from smallbms.core.view import View
 from smallbms.words import AlarmCode, AlarmLevel, Fault
 
@@ -15,7 +17,6 @@ HIGH_CELL_WARNING_BELOW_V = 0.10  # 3.65 V of 3.75 V
 WARNING_C = 2.0
 CABLE_WARNING_S = 3.0
 IMBALANCE_ALARM_V = 0.200
-HEALTH_PCT = 70.0
 
 FAULT_ALARMS: Mapping[Fault, AlarmCode] = {
     Fault.CELL_HIGH: AlarmCode.HIGH_CELL_VOLTAGE,
@@ -53,9 +54,12 @@ Rule = Callable[[Facts], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
+    """One alarm: level 2 while one of its `reasons` is tripped or its `alarm` rule holds, level 1 by `warning`."""
+
     code: AlarmCode
-    warning: Rule
-    alarm: Rule
+    warning: Rule | None = None
+    alarm: Rule | None = None
+    reasons: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,14 +69,6 @@ class AlarmMemory:
 
 
 Alarms = Mapping[AlarmCode, AlarmMemory]
-
-
-def _never(facts: Facts) -> bool:
-    return False
-
-
-def _reason(*names: str) -> Rule:
-    return lambda facts: any(name in facts.tripped for name in names)
 
 
 def _counting(name: str) -> Rule:
@@ -135,54 +131,61 @@ def _imbalance(limit_v: float) -> Rule:
 
 
 def _cable(facts: Facts) -> bool:
-    view = facts.view
-    return any(b.reading is not None and view.now_s - b.valid_at_s >= CABLE_WARNING_S for b in view.bank.batteries)
+    """A battery that was read before gives no whole data now."""
+    oldest_s = facts.view.now_s - CABLE_WARNING_S
+    return any([-inf < b.valid_at_s <= oldest_s for b in facts.view.bank.batteries])
 
 
 def _sensor(facts: Facts) -> bool:
+    if facts.view.bank.plain:
+        return False
     return any(b.online and b.reading and None in b.reading.cell_temperatures_c for b in facts.view.bank.batteries)
 
 
 def _health(facts: Facts) -> bool:
+    if facts.view.bank.plain:
+        return False
     return any(
-        b.online and b.reading and b.reading.soh_pct is not None and b.reading.soh_pct < HEALTH_PCT
+        b.online and b.reading and b.reading.soh_pct is not None and b.reading.soh_pct < HEALTHY_PCT
         for b in facts.view.bank.batteries
     )
 
 
 # fmt: off
 ROWS: tuple[Row, ...] = (
-    Row(code=AlarmCode.LOW_SOC, warning=_low_soc, alarm=_reason("floor")),
-    Row(code=AlarmCode.LOW_CELL_VOLTAGE, warning=lambda f: f.pre_alarm_cell, alarm=_reason("low_cell")),
-    Row(code=AlarmCode.HIGH_CELL_VOLTAGE, warning=_high_cell, alarm=_reason("high_cell")),
+    Row(code=AlarmCode.LOW_SOC, warning=_low_soc, reasons=frozenset({"floor"})),
+    Row(code=AlarmCode.LOW_CELL_VOLTAGE, warning=lambda f: f.pre_alarm_cell, reasons=frozenset({"low_cell"})),
+    Row(code=AlarmCode.HIGH_CELL_VOLTAGE, warning=_high_cell, reasons=frozenset({"high_cell"})),
     Row(code=AlarmCode.LOW_VOLTAGE, warning=_low_voltage(1.0), alarm=_low_voltage(0.95)),
     Row(code=AlarmCode.HIGH_VOLTAGE, warning=_high_voltage(1.02), alarm=_high_voltage(1.05)),
     Row(code=AlarmCode.LOW_TEMPERATURE, warning=_near_cold(lambda v: v.limits.discharge_cold_c),
-        alarm=_reason("discharge_cold")),
+        reasons=frozenset({"discharge_cold"})),
     Row(code=AlarmCode.HIGH_TEMPERATURE, warning=_near_hot(lambda v: v.limits.discharge_hot_c),
-        alarm=_reason("discharge_hot")),
+        reasons=frozenset({"discharge_hot"})),
     Row(code=AlarmCode.LOW_CHARGE_TEMPERATURE, warning=_near_cold(lambda v: v.limits.charge_cold_c),
-        alarm=_reason("charge_cold")),
+        reasons=frozenset({"charge_cold"})),
     Row(code=AlarmCode.HIGH_CHARGE_TEMPERATURE, warning=_near_hot(lambda v: v.limits.charge_hot_c),
-        alarm=_reason("charge_hot")),
+        reasons=frozenset({"charge_hot"})),
     Row(code=AlarmCode.HIGH_CHARGE_CURRENT, warning=_counting("over_current_charge"),
-        alarm=_reason("over_current_charge")),
+        reasons=frozenset({"over_current_charge"})),
     Row(code=AlarmCode.HIGH_DISCHARGE_CURRENT, warning=_counting("over_current_discharge"),
-        alarm=_reason("over_current_discharge")),
+        reasons=frozenset({"over_current_discharge"})),
     Row(code=AlarmCode.CELL_IMBALANCE, warning=_imbalance(IMBALANCE_V), alarm=_imbalance(IMBALANCE_ALARM_V)),
-    Row(code=AlarmCode.BMS_CABLE, warning=_cable, alarm=_reason("lost_battery")),
+    Row(code=AlarmCode.BMS_CABLE, warning=_cable, reasons=frozenset({"lost_battery"})),
     Row(code=AlarmCode.INTERNAL_FAILURE,
         warning=lambda f: not f.view.store_ok or f.view.outputs.lamp_fault,
-        alarm=_reason("pin_fault_charge", "pin_fault_load", "unreachable_charge", "unreachable_load")),
-    Row(code=AlarmCode.FIRMWARE_UPDATE_FAILURE, warning=_never, alarm=lambda f: f.view.update_failed),
-    Row(code=AlarmCode.BATTERY_TEMPERATURE_SENSOR, warning=_sensor, alarm=_reason("temperature_unread")),
-    Row(code=AlarmCode.STATE_OF_HEALTH, warning=_health, alarm=_never),
+        reasons=frozenset({"pin_fault_charge", "pin_fault_load", "unreachable_charge", "unreachable_load"})),
+    Row(code=AlarmCode.FIRMWARE_UPDATE_FAILURE, alarm=lambda f: f.view.update_failed),
+    Row(code=AlarmCode.BATTERY_TEMPERATURE_SENSOR, warning=_sensor, reasons=frozenset({"temperature_unread"})),
+    Row(code=AlarmCode.STATE_OF_HEALTH, warning=_health),
 )
 # fmt: on
 
 
 def reported(view: View) -> Set[AlarmCode]:
     """The alarms of what the batteries report by themselves: every protection bit reaches one."""
+    if view.bank.plain:
+        return frozenset()
     batteries = view.bank.batteries
     return {FAULT_ALARMS[f] for b in batteries if b.online and b.reading for f in b.reading.faults}
 
@@ -190,19 +193,25 @@ def reported(view: View) -> Set[AlarmCode]:
 def evaluate(alarms: Alarms, facts: Facts) -> tuple[Alarms, Iterable[tuple[AlarmCode, AlarmLevel]]]:
     """All rows; returns the memory and the levels that changed in this step."""
     now_s = facts.view.now_s
-    after: dict[AlarmCode, AlarmMemory] = {}
+    moved: dict[AlarmCode, AlarmMemory] = {}
     changed = []
     for row in ROWS:
-        if row.alarm(facts) or row.code in facts.faults:
-            level = AlarmLevel.ALARM
-        else:
-            level = AlarmLevel.WARNING if row.warning(facts) else AlarmLevel.OK
-        before = alarms.get(row.code, _QUIET)
-        memory = before if level is before.level and before.below_since_s is None else _held(before, level, now_s)
-        if memory.level is not before.level:
+        level, before = _level(row, facts), alarms.get(row.code)
+        if before is not None and level is before.level and before.below_since_s is None:
+            continue
+        memory = _held(before or _QUIET, level, now_s)
+        moved[row.code] = memory
+        if memory.level is not (before or _QUIET).level:
             changed.append((row.code, memory.level))
-        after[row.code] = memory
-    return after, changed
+    return ({**alarms, **moved} if moved else alarms), changed
+
+
+def _level(row: Row, facts: Facts) -> AlarmLevel:
+    if not row.reasons.isdisjoint(facts.tripped) or row.code in facts.faults:
+        return AlarmLevel.ALARM
+    if row.alarm is not None and row.alarm(facts):
+        return AlarmLevel.ALARM
+    return AlarmLevel.WARNING if row.warning is not None and row.warning(facts) else AlarmLevel.OK
 
 
 _QUIET = AlarmMemory()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
-from operator import attrgetter
+from operator import itemgetter
 
 from smallbms.core.plausibility import STRANGE_READINGS, BatteryMemory
-from smallbms.model import Bank, BankSpec, Battery, BatteryModel, Extreme, ShuntReading
+from smallbms.model import Bank, BankSpec, Battery, BatteryModel, Extreme, Member, ShuntReading
 from smallbms.words import BankError
 
 SYSTEM_V = (12.8, 25.6, 51.2)
@@ -16,6 +16,7 @@ NOMINAL_TOLERANCE = 0.10
 VBAT_RANGE_V = (8.0, 70.0)  # manual §6, operating voltage
 VBAT_OUTSIDE_S = 10.0
 SHUNT_FRESH_S = 3.0
+_VALUE = itemgetter(0)
 MOST = {12.8: 50, 25.6: 50, 51.2: 25}  # manual §2.1
 
 
@@ -46,16 +47,11 @@ def assemble(
 
     The batteries of one series string are neighbours in the configuration's order.
     """
-    batteries = tuple(
-        memories[m.number].battery
-        if m.number in memories
-        else Battery(number=m.number, model=m.model, reading=None, valid_at_s=-inf, online=False)
-        for m in spec.members
-    )
+    batteries = tuple([memories[m.number].battery if m.number in memories else _unread(m) for m in spec.members])
     online = [b for b in batteries if b.online]
     model = next((b.model for b in batteries if b.model), None)
-    mean_v = _mean(online, lambda b: b.reading.voltage_v if b.reading else None)
-    mean_a = _mean(online, lambda b: b.reading.current_a if b.reading else None)
+    mean_v = _mean([b.reading.voltage_v for b in online if b.reading])
+    mean_a = _mean([b.reading.current_a for b in online if b.reading])
     series = spec.series or (1 if len(batteries) == 1 else _series_by_voltage(vbat_v, mean_v))
     error, error_battery = _error(spec, batteries, memories, series, vbat_v, vbat, mean_v, now_s)
     parallel = len(batteries) // series if series else None
@@ -74,10 +70,11 @@ def assemble(
         current_a=current_a,
         capacity_ah=parallel * model.capacity_ah if parallel and model else None,
         online=len(online),
-        cell_min=_extreme(min, online, "cell_min"),
-        cell_max=_extreme(max, online, "cell_max"),
-        temperature_min=_extreme(min, online, "temperature_min"),
-        temperature_max=_extreme(max, online, "temperature_max"),
+        plain=len(online) == len(batteries) and all([b.plain for b in online]),
+        cell_min=_extreme(min, [(b.cell_min_v, b) for b in online], Battery.cell_at),
+        cell_max=_extreme(max, [(b.cell_max_v, b) for b in online], Battery.cell_at),
+        temperature_min=_extreme(min, [(b.temperature_min_c, b) for b in online], Battery.sensor_at),
+        temperature_max=_extreme(max, [(b.temperature_max_c, b) for b in online], Battery.sensor_at),
     )
 
 
@@ -87,17 +84,25 @@ def strings(bank: Bank) -> list[tuple[Battery, ...]]:
     return [bank.batteries[i : i + series] for i in range(0, len(bank.batteries), series)]
 
 
-def _mean(batteries: Sequence[Battery], value: Callable[[Battery], float | None]) -> float | None:
-    read = [v for v in map(value, batteries) if v is not None]
+def _unread(member: Member) -> Battery:
+    return Battery(number=member.number, model=member.model, reading=None, valid_at_s=-inf, online=False)
+
+
+def _mean(values: list[float | None]) -> float | None:
+    read = [v for v in values if v is not None]
     return sum(read) / len(read) if read else None
 
 
-_VALUE = attrgetter("value")
-
-
-def _extreme(pick: Callable[..., Extreme], batteries: Sequence[Battery], name: str) -> Extreme | None:
-    found = [e for e in map(attrgetter(name), batteries) if e is not None]
-    return pick(found, key=_VALUE) if found else None
+def _extreme(
+    pick: Callable[..., tuple[float, Battery]],
+    found: list[tuple[float | None, Battery]],
+    place: Callable[[Battery, float], int],
+) -> Extreme | None:
+    read = [(value, battery) for value, battery in found if value is not None]
+    if not read:
+        return None
+    value, battery = pick(read, key=_VALUE)
+    return Extreme(value=value, battery=battery.number, cell=place(battery, value))
 
 
 def _series_by_voltage(vbat_v: float | None, mean_v: float | None) -> int | None:
@@ -124,7 +129,7 @@ def _error(
         memory = memories.get(battery.number)
         if memory is None or battery.reading is None:
             continue
-        if memory.strange >= STRANGE_READINGS or _is_unknown(battery):
+        if memory.doubts.strange >= STRANGE_READINGS or _is_unknown(battery):
             return BankError.UNKNOWN_BATTERY, battery.number
         if battery.model is not None:
             models[battery.model.name] = battery.model

@@ -124,7 +124,7 @@ def _view(work: Work) -> View:
         outputs=inputs.outputs,
         limits=pack.model.thresholds if pack.model else _DEFAULT_LIMITS,
         model=pack.model,
-        sensorless=tuple(n for n, m in work.batteries.items() if m.sensorless and m.battery.online),
+        sensorless=() if pack.plain else _sensorless(work.batteries),
         soc_pct=work.counted.soc_pct,
         atd=state.atd,
         pre_alarm_since_s=state.pre_alarm.since_s,
@@ -137,6 +137,14 @@ def _view(work: Work) -> View:
     )
 
 
+def _sensorless(batteries: Mapping[int, BatteryMemory]) -> tuple[tuple[int, float], ...]:
+    return tuple(
+        (number, memory.raw.taken_at_s)
+        for number, memory in batteries.items()
+        if memory.doubts.sensorless and memory.battery.online
+    )
+
+
 def _all_read(pack: Bank, waited_s: float) -> bool:
     """Every battery read and the bank valid; or whoever is not read by now is lost, by name."""
     if waited_s >= START_LIMIT_S:
@@ -145,7 +153,7 @@ def _all_read(pack: Bank, waited_s: float) -> bool:
 
 
 def _asked(changes: tuple[Change, ...], kind: type[Change]) -> bool:
-    return any(isinstance(change, kind) for change in changes)
+    return bool(changes) and any(isinstance(change, kind) for change in changes)
 
 
 # --- what is kept -------------------------------------------------------------------------------------------------
@@ -170,7 +178,7 @@ def _keep_books(
     state, inputs = work.state, work.inputs
     tripped = {name for name, known in verdict.latches.items() if any(latch.tripped for latch in known.values())}
     recorded = _recorded(work, "low_cell" in tripped)
-    steered = _steered(work, atc, recorded.page.since_full_s)
+    steered = _steered(work, atc, recorded.since_full_s)
     balanced = balancer.watch(
         state.balancer, work.pack, end_of_charge=work.charge.ended or steered.imbalanced, full=work.charge.synchronised
     )
@@ -246,7 +254,7 @@ def _decision(work: Work, view: View, verdict: permissions.Verdict, after: Engin
     pack, model, settings = work.pack, work.pack.model, work.inputs.settings
     levels: dict[AlarmCode, AlarmLevel] = {code: memory.level for code, memory in books.alarms.items()}
     red_led, blue_led = summary.leds(levels, books.error, work.inputs.app_connected)
-    status, status_text = balancer.status(books.balancer, pack, work.counted.soc_pct, books.history.page.since_full_s)
+    status, status_text = balancer.status(books.balancer, pack, work.counted.soc_pct, books.history.since_full_s)
     return Decision(
         at_s=work.now_s,
         bank=pack,
@@ -293,7 +301,7 @@ def _near_limit(pack: Bank, trip: Thresholds) -> frozenset[int]:
     return frozenset(
         b.number
         for b in pack.batteries
-        if (b.cell_max and b.cell_max.value >= high_v) or (b.cell_min and b.cell_min.value <= low_v)
+        if (b.cell_max_v is not None and b.cell_max_v >= high_v) or (b.cell_min_v is not None and b.cell_min_v <= low_v)
     )
 
 
@@ -306,6 +314,6 @@ def _wake_at_s(work: Work, verdict: permissions.Verdict, after: EngineState) -> 
         verdict.wake_at_s,
         work.charge.due_at_s,
         since_s + PRE_ALARM_LEAD_S if since_s is not None else inf,
-        min((b.valid_at_s + LOST_S for b in work.pack.batteries), default=inf),
+        min([b.valid_at_s for b in work.pack.batteries], default=inf) + LOST_S,
     )
-    return min(at_s for at_s in deadlines if at_s > now_s)
+    return min([at_s for at_s in deadlines if at_s > now_s])

@@ -13,77 +13,121 @@ FULL_DISCHARGE_BACK_PCT = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryMemory:
-    """`below`: the SoC has been under 65 %; `empty`: a full discharge has been counted and not left yet."""
+    """`marks`: the page's extremes and counters, which seldom change; beside them what changes in every step.
 
-    page: History = field(default_factory=History)
+    `below`: the SoC has been under 65 %; `empty`: a full discharge has been counted and not left yet.
+    """
+
+    marks: History = field(default_factory=History)
+    total_ah_drawn: float = 0.0
+    discharged_wh: float = 0.0
+    charged_wh: float = 0.0
+    since_full_s: float | None = None
     below: bool = False
     empty: bool = False
 
 
+def page(memory: HistoryMemory) -> History:
+    """The page as it stands now."""
+    return replace(
+        memory.marks,
+        total_ah_drawn=memory.total_ah_drawn,
+        discharged_wh=memory.discharged_wh,
+        charged_wh=memory.charged_wh,
+        since_full_s=memory.since_full_s,
+    )
+
+
+def resumed(page: History, *, below: bool, empty: bool) -> HistoryMemory:
+    """The memory that goes on from a page."""
+    return HistoryMemory(
+        marks=replace(page, total_ah_drawn=0.0, discharged_wh=0.0, charged_wh=0.0, since_full_s=None),
+        total_ah_drawn=page.total_ah_drawn,
+        discharged_wh=page.discharged_wh,
+        charged_wh=page.charged_wh,
+        since_full_s=page.since_full_s,
+        below=below,
+        empty=empty,
+    )
+
+
 def record(
-    memory: HistoryMemory,
-    bank: Bank,
-    *,
-    soc_pct: float | None,
-    consumed_ah: float | None,
-    emptied: bool,
-    dt_s: float,
+    memory: HistoryMemory, bank: Bank, *, soc_pct: float | None, consumed_ah: float | None, emptied: bool, dt_s: float
 ) -> HistoryMemory:
     """One step; what was not read teaches nothing."""
-    page = memory.page
-    below, empty, cycles, full_discharges = memory.below, memory.empty, page.cycles, page.full_discharges
-    if soc_pct is not None:
-        if soc_pct < CYCLE_LOW_PCT:
-            below = True
-        elif soc_pct > CYCLE_HIGH_PCT and below:
-            below, cycles = False, cycles + 1
-    if (emptied or soc_pct == 0.0) and not empty:
-        empty, full_discharges = True, full_discharges + 1
+    below, empty, cycled = _cycle(memory, soc_pct)
+    discharged = not empty and (emptied or soc_pct == 0.0)
+    if discharged:
+        empty = True
     elif empty and not emptied and soc_pct is not None and soc_pct > FULL_DISCHARGE_BACK_PCT:
         empty = False
     drawn_ah, charged_wh, discharged_wh = _flow(bank, dt_s)
-    page = replace(
-        page,
-        deepest_discharge_ah=_least(page.deepest_discharge_ah, consumed_ah),
-        total_ah_drawn=page.total_ah_drawn + drawn_ah,
-        charged_wh=page.charged_wh + charged_wh,
-        discharged_wh=page.discharged_wh + discharged_wh,
-        cycles=cycles,
-        full_discharges=full_discharges,
-        since_full_s=None if page.since_full_s is None else page.since_full_s + dt_s,
-        min_voltage_v=_least(page.min_voltage_v, bank.voltage_v),
-        max_voltage_v=_most(page.max_voltage_v, bank.voltage_v),
-        min_cell_v=_least(page.min_cell_v, bank.cell_min.value if bank.cell_min else None),
-        max_cell_v=_most(page.max_cell_v, bank.cell_max.value if bank.cell_max else None),
-        min_temperature_c=_least(page.min_temperature_c, bank.temperature_min.value if bank.temperature_min else None),
-        max_temperature_c=_most(page.max_temperature_c, bank.temperature_max.value if bank.temperature_max else None),
+    return HistoryMemory(
+        marks=_marks(memory.marks, bank, consumed_ah, cycled, discharged),
+        total_ah_drawn=memory.total_ah_drawn + drawn_ah,
+        discharged_wh=memory.discharged_wh + discharged_wh,
+        charged_wh=memory.charged_wh + charged_wh,
+        since_full_s=None if memory.since_full_s is None else memory.since_full_s + dt_s,
+        below=below,
+        empty=empty,
     )
-    return HistoryMemory(page=page, below=below, empty=empty)
 
 
 def synchronised(memory: HistoryMemory, wall_s: float) -> HistoryMemory:
-    page = memory.page
-    page = replace(page, synchronisations=page.synchronisations + 1, last_full_charge_wall_s=wall_s, since_full_s=0.0)
-    return replace(memory, page=page)
+    marks = memory.marks
+    marks = replace(marks, synchronisations=marks.synchronisations + 1, last_full_charge_wall_s=wall_s)
+    return replace(memory, marks=marks, since_full_s=0.0)
 
 
 def cleared(memory: HistoryMemory) -> HistoryMemory:
     """All of the page but the last full charge, which the balancer and the charge voltage need."""
-    page = memory.page
     return HistoryMemory(
-        page=History(last_full_charge_wall_s=page.last_full_charge_wall_s, since_full_s=page.since_full_s),
+        marks=History(last_full_charge_wall_s=memory.marks.last_full_charge_wall_s),
+        since_full_s=memory.since_full_s,
         below=memory.below,
         empty=memory.empty,
     )
 
 
+def _cycle(memory: HistoryMemory, soc_pct: float | None) -> tuple[bool, bool, bool]:
+    if soc_pct is None:
+        return memory.below, memory.empty, False
+    if soc_pct < CYCLE_LOW_PCT:
+        return True, memory.empty, False
+    if soc_pct > CYCLE_HIGH_PCT and memory.below:
+        return False, memory.empty, True
+    return memory.below, memory.empty, False
+
+
+def _marks(marks: History, bank: Bank, consumed_ah: float | None, cycled: bool, discharged: bool) -> History:
+    """The same object while nothing is a new extreme."""
+    low_cell, high_cell = bank.cell_min, bank.cell_max
+    cold, hot = bank.temperature_min, bank.temperature_max
+    after = History(
+        deepest_discharge_ah=_least(marks.deepest_discharge_ah, consumed_ah),
+        synchronisations=marks.synchronisations,
+        cycles=marks.cycles + cycled,
+        full_discharges=marks.full_discharges + discharged,
+        last_full_charge_wall_s=marks.last_full_charge_wall_s,
+        min_voltage_v=_least(marks.min_voltage_v, bank.voltage_v),
+        max_voltage_v=_most(marks.max_voltage_v, bank.voltage_v),
+        min_cell_v=_least(marks.min_cell_v, low_cell.value if low_cell else None),
+        max_cell_v=_most(marks.max_cell_v, high_cell.value if high_cell else None),
+        min_temperature_c=_least(marks.min_temperature_c, cold.value if cold else None),
+        max_temperature_c=_most(marks.max_temperature_c, hot.value if hot else None),
+    )
+    return marks if after == marks else after
+
+
 def _flow(bank: Bank, dt_s: float) -> tuple[float, float, float]:
     """Ah drawn, Wh charged, Wh discharged in this step; nothing over a gap."""
-    if bank.current_a is None or bank.voltage_v is None or not 0.0 < dt_s <= GAP_S:
+    amps, volts = bank.current_a, bank.voltage_v
+    if amps is None or volts is None or not 0.0 < dt_s <= GAP_S:
         return 0.0, 0.0, 0.0
     hours = dt_s / 3600.0
-    energy_wh = bank.voltage_v * bank.current_a * hours
-    return max(0.0, -bank.current_a) * hours, max(0.0, energy_wh), max(0.0, -energy_wh)
+    if amps < 0.0:
+        return -amps * hours, 0.0, -amps * volts * hours
+    return 0.0, amps * volts * hours, 0.0
 
 
 def _least(known: float | None, value: float | None) -> float | None:

@@ -5,11 +5,13 @@ A GX does not stop every solar charger on CCL = 0 alone, so a No to charging als
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from operator import attrgetter
 
 from smallbms.core.bank import strings
-from smallbms.model import Bank, BatteryModel
+from smallbms.model import Bank, BatteryModel, BatteryReading
 from smallbms.settings import Settings
 
 ADJUST_S = 3.0  # a GX adjusts its chargers every 3 s
@@ -83,6 +85,8 @@ def steer(memory: LimitsMemory, s: Situation) -> LimitsMemory:
     target_v = s.model.charge_v / s.model.cells + CELL_TARGET_ABOVE_V
     if memory.steering is not Steering.CELL:
         if top_v is None or top_v <= target_v or s.bank.voltage_v is None:
+            if memory.steering is Steering.NONE and memory.cvl_v == normal_v:
+                return memory
             return replace(memory, steering=Steering.NONE, cvl_v=normal_v)
         cvl_v = max(s.model.float_v * s.series, min(normal_v, s.bank.voltage_v))
         return replace(memory, steering=Steering.CELL, cvl_v=cvl_v, adjusted_at_s=s.now_s)
@@ -176,8 +180,7 @@ def charge_limit_a(bank: Bank, model: BatteryModel) -> float:
         factor = min(factor, _ramp(bank.cell_max.value, charge_cell_v - 0.05, 1.0, charge_cell_v + 0.05, 0.05))
     if bank.cell_min and bank.cell_min.value < t.low_cell_v:
         factor = min(factor, 0.1)
-    carrying = sum(all(b.online and b.reading and b.reading.charge_switch_on is not False for b in s)
-                   for s in strings(bank))  # fmt: skip
+    carrying = _carrying(bank, attrgetter("charge_switch_on"))
     return model.continuous_charge_a * carrying * factor
 
 
@@ -190,9 +193,15 @@ def discharge_limit_a(bank: Bank, model: BatteryModel) -> float:
         factor = min(factor, _ramp(bank.temperature_min.value, t.discharge_cold_c, 0.2, t.discharge_cold_c + 10.0, 1.0))
     if bank.temperature_max:
         factor = min(factor, _ramp(bank.temperature_max.value, t.discharge_hot_c - 5.0, 1.0, t.discharge_hot_c, 0.2))
-    carrying = sum(all(b.online and b.reading and b.reading.discharge_switch_on is not False for b in s)
-                   for s in strings(bank))  # fmt: skip
+    carrying = _carrying(bank, attrgetter("discharge_switch_on"))
     return model.continuous_discharge_a * carrying * factor
+
+
+def _carrying(bank: Bank, switch: Callable[[BatteryReading], bool | None]) -> int:
+    """The strings whose every battery can carry a current."""
+    if bank.plain and bank.parallel:
+        return bank.parallel
+    return sum(all(b.online and b.reading and switch(b.reading) is not False for b in s) for s in strings(bank))
 
 
 def _ramp(x: float, x0: float, y0: float, x1: float, y1: float) -> float:

@@ -36,8 +36,9 @@ def evaluate(view: View, latches: Latches) -> Verdict:
     verdict = Verdict()
     for row in ROWS:
         known = latches.get(row.name)
-        findings = {f.battery if row.per_battery else 0: f for f in row.probe(view)}
-        if known or findings:
+        found = row.probe(view)
+        if known or found:
+            findings = {f.battery if row.per_battery else 0: f for f in found}
             _evaluate_row(row, view, known or {}, findings, verdict)
     return verdict
 

@@ -6,13 +6,14 @@ A datum that cannot be true is taken as not read, never repaired (engine rules, 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import inf, isfinite
+from math import inf
+from typing import cast
 
 from smallbms.batteries import find_model
-from smallbms.model import Battery, BatteryModel, BatteryReading, Extreme, Member
+from smallbms.model import Battery, BatteryModel, BatteryReading, Member
 
-CELL_RANGE_V = (0.5, 5.0)
-TEMPERATURE_RANGE_C = (-50.0, 120.0)  # outside: the sensor is open or shorted
+CELL_LOW_V, CELL_HIGH_V = 0.5, 5.0
+SENSOR_LOW_C, SENSOR_HIGH_C = -50.0, 120.0  # outside: the sensor is open or shorted
 JUMP_V = 1.5  # no cell moves this far …
 JUMP_S = 2.0  # … in less than this
 UNREAD_READINGS = 3
@@ -21,21 +22,18 @@ SUM_TOLERANCE = 0.03
 SUM_READINGS = 3
 SUM_STILL_C = 0.1  # cells and pack are two frames: a load that steps between them is no fault
 CURRENT_LIMIT_C = 20.0  # no battery of these carries that; a wild number is not a current
+CAPACITY_LIMIT_AH = 10_000.0
+BARE_RANGE_V = (8.0, 70.0)  # of a battery whose cell count is not known
 STRANGE_READINGS = 3
+HEALTHY_PCT = 70.0
 LOST_S = 9.0
 FRESH_S = 4.5  # older than this breaks a row of good readings; a full round of a line takes 4 s at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatteryMemory:
-    """What is remembered of one battery. `strange`: cell count or identity changed, three readings long."""
+class Doubts:
+    """What counts up towards a loss: readings in a row with an unread cell, a wrong sum, no sensor, a strange face."""
 
-    raw: BatteryReading
-    battery: Battery
-    key: str
-    cell_count: int
-    cells_v: tuple[float | None, ...]
-    cells_at_s: float
     unread: int = 0
     unread_since_s: float = 0.0
     sum_off: int = 0
@@ -43,16 +41,31 @@ class BatteryMemory:
     strange: int = 0
 
 
+_NONE = Doubts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatteryMemory:
+    """What is remembered of one battery; `key` and `cell_count` are those of its first reading."""
+
+    raw: BatteryReading
+    battery: Battery
+    key: str
+    cell_count: int
+    doubts: Doubts = _NONE
+
+
 def judge(memory: BatteryMemory | None, member: Member, raw: BatteryReading, now_s: float) -> BatteryMemory:
     """Take one battery's newest reading into its memory; the same reading again only lets time pass."""
     if memory is None:
-        memory = _first(member, raw)
-    elif raw is memory.raw:
-        online = _is_online(memory.battery.valid_at_s, memory, now_s)
-        if online is memory.battery.online:
-            return memory
-        return replace(memory, battery=replace(memory.battery, online=online))
-    return _judged(memory, member, raw, now_s)
+        return _judged(_first(member, raw), member, raw, now_s)
+    if raw is not memory.raw:
+        return _judged(memory, member, raw, now_s)
+    battery = memory.battery
+    online = _is_online(battery.valid_at_s, memory.doubts, now_s)
+    if online is battery.online:
+        return memory
+    return replace(memory, battery=replace(battery, online=online))
 
 
 def fresh(battery: Battery, now_s: float) -> bool:
@@ -60,93 +73,149 @@ def fresh(battery: Battery, now_s: float) -> bool:
     return battery.online and now_s - battery.valid_at_s <= FRESH_S
 
 
-def _found_model(reading: BatteryReading) -> BatteryModel | None:
-    if reading.capacity_ah is None or not reading.cell_voltages_v:
-        return None
-    return find_model(len(reading.cell_voltages_v), reading.capacity_ah)
-
-
 def _first(member: Member, raw: BatteryReading) -> BatteryMemory:
     nobody = Battery(number=member.number, model=member.model, reading=None, valid_at_s=-inf, online=False)
-    return BatteryMemory(
-        raw=raw,
-        battery=nobody,
-        key=raw.identity.key,
-        cell_count=len(raw.cell_voltages_v),
-        cells_v=(),
-        cells_at_s=-inf,
-    )
+    return BatteryMemory(raw=raw, battery=nobody, key=raw.identity.key, cell_count=len(raw.cell_voltages_v))
 
 
 def _judged(memory: BatteryMemory, member: Member, raw: BatteryReading, now_s: float) -> BatteryMemory:
-    new_cells = raw.cells_taken_at_s != memory.cells_at_s
-    cells = _cells(raw, memory) if new_cells else memory.cells_v
-    believed = _believed(raw, cells, member)
-    unread, unread_since_s = memory.unread, memory.unread_since_s
-    if new_cells:
-        if _cells_read(believed):
-            unread = 0
-        else:
-            unread_since_s = now_s if unread == 0 else unread_since_s
-            unread += 1
-    model = member.model or memory.battery.model or _found_model(believed)
-    sum_off = _sum_off(memory, believed, model) if new_cells else memory.sum_off
-    whole = _whole(believed) and sum_off < SUM_READINGS
-    valid_at_s = min(raw.taken_at_s, raw.cells_taken_at_s) if whole else memory.battery.valid_at_s
-    strange = raw.identity.key != memory.key or len(cells) != memory.cell_count
-    judged = replace(
-        memory,
+    before, old = memory.battery, memory.doubts
+    believed = raw if _beyond_doubt(raw, memory, member) else _believed(raw, memory, member)
+    model = before.model or _found_model(believed)
+    if believed is raw and raw.identity.key == memory.key and old is _NONE:
+        doubts, whole = _NONE, True
+    else:
+        doubts = _doubts(memory, member, raw, believed, model, now_s)
+        whole = _whole(believed) and doubts.sum_off < SUM_READINGS
+    if whole:
+        taken, cells = raw.taken_at_s, raw.cells_taken_at_s
+        valid_at_s = cells if cells < taken else taken
+    else:
+        valid_at_s = before.valid_at_s
+    low_v, high_v = _span(believed.cell_voltages_v) if believed.cell_voltages_v else _given(believed)
+    low_c, high_c = _span(believed.cell_temperatures_c)
+    return BatteryMemory(
         raw=raw,
-        cells_v=cells,
-        cells_at_s=raw.cells_taken_at_s,
-        unread=unread,
-        unread_since_s=unread_since_s,
-        sum_off=sum_off,
-        sensorless=_sensorless(memory, believed, member, raw),
-        strange=min(memory.strange + 1, STRANGE_READINGS) if strange else 0,
+        key=memory.key,
+        cell_count=memory.cell_count,
+        doubts=doubts,
+        battery=Battery(
+            number=member.number,
+            model=model,
+            reading=believed,
+            valid_at_s=valid_at_s,
+            online=_is_online(valid_at_s, doubts, now_s),
+            plain=_is_plain(believed, model),
+            cell_min_v=low_v,
+            cell_max_v=high_v,
+            temperature_min_c=low_c,
+            temperature_max_c=high_c,
+        ),
     )
-    return replace(judged, battery=_battery(judged, model, believed, valid_at_s, now_s))
 
 
-def _cells(raw: BatteryReading, memory: BatteryMemory) -> tuple[float | None, ...]:
-    low, high = CELL_RANGE_V
-    cells = tuple([v if v is not None and low <= v <= high else None for v in raw.cell_voltages_v])
-    if raw.cells_taken_at_s - memory.cells_at_s >= JUMP_S or len(cells) != len(memory.cells_v):
-        return cells
-    if any(_jumped(new, old) for new, old in zip(cells, memory.cells_v, strict=True)):
-        return tuple(None if _jumped(n, o) else n for n, o in zip(cells, memory.cells_v, strict=True))
-    return cells
+def _beyond_doubt(raw: BatteryReading, memory: BatteryMemory, member: Member) -> bool:
+    """The everyday case, told with few comparisons: all that was read can be true, and all was read."""
+    volts, amps, count = raw.voltage_v, raw.current_a, len(raw.cell_voltages_v)
+    if volts is None or amps is None or not count or count != memory.cell_count or not raw.cell_temperatures_c:
+        return False
+    if None in raw.cell_voltages_v or None in raw.cell_temperatures_c:
+        return False
+    cells = cast(tuple[float, ...], raw.cell_voltages_v)
+    sensors = cast(tuple[float, ...], raw.cell_temperatures_c)
+    low, high, total = min(cells), max(cells), sum(cells)
+    before, battery = memory.raw, memory.battery
+    if raw.cells_taken_at_s - before.cells_taken_at_s < JUMP_S and battery.cell_min_v is not None:
+        still = high - battery.cell_min_v <= JUMP_V and (battery.cell_max_v or 0.0) - low <= JUMP_V
+    else:
+        still = True
+    limit_a = CURRENT_LIMIT_C * (member.model.capacity_ah if member.model else raw.capacity_ah or 1_000.0)
+    return (
+        still
+        and low >= CELL_LOW_V
+        and high <= CELL_HIGH_V
+        and abs(total - volts) <= SUM_TOLERANCE * volts
+        and -limit_a <= amps <= limit_a
+        and min(sensors) >= SENSOR_LOW_C
+        and max(sensors) <= SENSOR_HIGH_C
+        and sum(sensors) < inf  # False for NaN, which hides from min and max
+        and (raw.soc_pct is None or 0.0 <= raw.soc_pct <= 100.0)
+        and (raw.soh_pct is None or 0.0 <= raw.soh_pct <= 100.0)
+        and (raw.capacity_ah is None or 0.5 <= raw.capacity_ah <= CAPACITY_LIMIT_AH)
+        and (raw.remaining_ah is None or 0.0 <= raw.remaining_ah <= CAPACITY_LIMIT_AH)
+    )
 
 
-def _jumped(new: float | None, old: float | None) -> bool:
-    return new is not None and old is not None and (new - old > JUMP_V or old - new > JUMP_V)
-
-
-def _believed(raw: BatteryReading, cells: tuple[float | None, ...], member: Member) -> BatteryReading:
-    """The reading without what cannot be true; the same object where all of it can."""
+def _believed(raw: BatteryReading, memory: BatteryMemory, member: Member) -> BatteryReading:
+    """The reading without what cannot be true."""
+    cells = _cells(raw, memory)
     count = len(cells) or (member.model.cells if member.model else 0)
-    low, high = CELL_RANGE_V
-    capacity = _within(raw.capacity_ah, 0.5, 10_000.0)
-    amps = CURRENT_LIMIT_C * (member.model.capacity_ah if member.model else capacity or 1_000.0)
-    voltage = _within(raw.voltage_v, low * count, high * count) if count else _within(raw.voltage_v, 8.0, 70.0)
-    temperatures = tuple([_within(t, *TEMPERATURE_RANGE_C) for t in raw.cell_temperatures_c])
+    capacity_ah = _within(raw.capacity_ah, 0.5, CAPACITY_LIMIT_AH)
+    limit_a = CURRENT_LIMIT_C * (member.model.capacity_ah if member.model else capacity_ah or 1_000.0)
+    range_v = (CELL_LOW_V * count, CELL_HIGH_V * count) if count else BARE_RANGE_V
     return replace(
         raw,
-        voltage_v=voltage,
-        current_a=_within(raw.current_a, -amps, amps),
+        voltage_v=_within(raw.voltage_v, *range_v),
+        current_a=_within(raw.current_a, -limit_a, limit_a),
         cell_voltages_v=cells,
-        cell_min_v=_within(raw.cell_min_v, low, high),
-        cell_max_v=_within(raw.cell_max_v, low, high),
-        cell_temperatures_c=temperatures,
-        capacity_ah=capacity,
-        remaining_ah=_within(raw.remaining_ah, 0.0, 10_000.0),
+        cell_min_v=_within(raw.cell_min_v, CELL_LOW_V, CELL_HIGH_V),
+        cell_max_v=_within(raw.cell_max_v, CELL_LOW_V, CELL_HIGH_V),
+        cell_temperatures_c=tuple(_within(t, SENSOR_LOW_C, SENSOR_HIGH_C) for t in raw.cell_temperatures_c),
+        capacity_ah=capacity_ah,
+        remaining_ah=_within(raw.remaining_ah, 0.0, CAPACITY_LIMIT_AH),
         soc_pct=_within(raw.soc_pct, 0.0, 100.0),
         soh_pct=_within(raw.soh_pct, 0.0, 100.0),
     )
 
 
+def _cells(raw: BatteryReading, memory: BatteryMemory) -> tuple[float | None, ...]:
+    known = memory.battery.reading
+    if known is not None and raw.cells_taken_at_s == memory.raw.cells_taken_at_s:
+        return known.cell_voltages_v
+    cells = tuple(_within(v, CELL_LOW_V, CELL_HIGH_V) for v in raw.cell_voltages_v)
+    before = known.cell_voltages_v if known else ()
+    if raw.cells_taken_at_s - memory.raw.cells_taken_at_s >= JUMP_S or len(cells) != len(before):
+        return cells
+    return tuple(None if _jumped(new, old) else new for new, old in zip(cells, before, strict=True))
+
+
+def _jumped(new: float | None, old: float | None) -> bool:
+    return new is not None and old is not None and abs(new - old) > JUMP_V
+
+
 def _within(value: float | None, low: float, high: float) -> float | None:
     return value if value is not None and low <= value <= high else None
+
+
+def _doubts(
+    memory: BatteryMemory,
+    member: Member,
+    raw: BatteryReading,
+    believed: BatteryReading,
+    model: BatteryModel | None,
+    now_s: float,
+) -> Doubts:
+    old, first = memory.doubts, memory.battery.reading is None
+    unread, since_s, sum_off, sensorless = old.unread, old.unread_since_s, old.sum_off, old.sensorless
+    if first or raw.cells_taken_at_s != memory.raw.cells_taken_at_s:
+        if _cells_read(believed):
+            unread, since_s = 0, 0.0
+        else:
+            unread, since_s = unread + 1, now_s if unread == 0 else since_s
+        sum_off = _sum_off(memory, believed, model)
+    if not member.temperature_sensors or any(t is not None for t in believed.cell_temperatures_c):
+        sensorless = 0
+    elif first or raw.taken_at_s != memory.raw.taken_at_s:
+        sensorless += 1
+    strange = raw.identity.key != memory.key or len(believed.cell_voltages_v) != memory.cell_count
+    doubts = Doubts(
+        unread=unread,
+        unread_since_s=since_s,
+        sum_off=sum_off,
+        sensorless=sensorless,
+        strange=min(old.strange + 1, STRANGE_READINGS) if strange else 0,
+    )
+    return _NONE if doubts == _NONE else doubts
 
 
 def _cells_read(reading: BatteryReading) -> bool:
@@ -161,65 +230,50 @@ def _whole(reading: BatteryReading) -> bool:
 
 def _sum_off(memory: BatteryMemory, reading: BatteryReading, model: BatteryModel | None) -> int:
     """Readings in a row in which the cells do not add up to the pack; a moving current leaves the count alone."""
-    cells, pack_v = reading.cell_voltages_v, reading.voltage_v
+    cells, pack_v, before = reading.cell_voltages_v, reading.voltage_v, memory.doubts.sum_off
     if not cells or pack_v is None or None in cells:
-        return memory.sum_off
-    total_v = sum(v for v in cells if v is not None)
-    if abs(total_v - pack_v) <= SUM_TOLERANCE * pack_v:
+        return before
+    if abs(sum(v for v in cells if v is not None) - pack_v) <= SUM_TOLERANCE * pack_v:
         return 0
-    before = memory.battery.reading.current_a if memory.battery.reading else None
-    step_a = abs((reading.current_a or 0.0) - (before or 0.0))
+    last = memory.battery.reading
+    step_a = abs((reading.current_a or 0.0) - (last.current_a or 0.0)) if last else 0.0
     capacity_ah = model.capacity_ah if model else reading.capacity_ah or 100.0
-    return min(memory.sum_off + 1, SUM_READINGS) if step_a < SUM_STILL_C * capacity_ah else memory.sum_off
+    return min(before + 1, SUM_READINGS) if step_a < SUM_STILL_C * capacity_ah else before
 
 
-def _sensorless(memory: BatteryMemory, reading: BatteryReading, member: Member, raw: BatteryReading) -> int:
-    if not member.temperature_sensors or any(t is not None for t in reading.cell_temperatures_c):
-        return 0
-    return memory.sensorless + (raw.taken_at_s != memory.raw.taken_at_s or memory.sensorless == 0)
+def _found_model(reading: BatteryReading) -> BatteryModel | None:
+    if reading.capacity_ah is None or not reading.cell_voltages_v:
+        return None
+    return find_model(len(reading.cell_voltages_v), reading.capacity_ah)
 
 
-def _is_online(valid_at_s: float, memory: BatteryMemory, now_s: float) -> bool:
-    if memory.unread >= UNREAD_READINGS and now_s - memory.unread_since_s >= UNREAD_S:
+def _is_online(valid_at_s: float, doubts: Doubts, now_s: float) -> bool:
+    if doubts is not _NONE and doubts.unread >= UNREAD_READINGS and now_s - doubts.unread_since_s >= UNREAD_S:
         return False
-    return memory.sum_off < SUM_READINGS and now_s - valid_at_s < LOST_S
+    return doubts.sum_off < SUM_READINGS and now_s - valid_at_s < LOST_S
 
 
-def _battery(
-    memory: BatteryMemory, model: BatteryModel | None, believed: BatteryReading, valid_at_s: float, now_s: float
-) -> Battery:
-    number = memory.battery.number
-    cell_min, cell_max = _cell_extremes(number, believed)
-    temperature_min, temperature_max = _extremes(number, believed.cell_temperatures_c)
-    return Battery(
-        number=number,
-        model=model,
-        reading=believed,
-        valid_at_s=valid_at_s if isfinite(valid_at_s) else -inf,
-        online=_is_online(valid_at_s, memory, now_s),
-        cell_min=cell_min,
-        cell_max=cell_max,
-        temperature_min=temperature_min,
-        temperature_max=temperature_max,
-    )
-
-
-def _cell_extremes(number: int, reading: BatteryReading) -> tuple[Extreme | None, Extreme | None]:
-    if reading.cell_voltages_v:
-        return _extremes(number, reading.cell_voltages_v)
-    low, high = reading.cell_min_v, reading.cell_max_v
+def _is_plain(reading: BatteryReading, model: BatteryModel | None) -> bool:
+    amps = reading.current_a
     return (
-        None if low is None else Extreme(value=low, battery=number),
-        None if high is None else Extreme(value=high, battery=number),
+        not reading.faults
+        and model is not None
+        and amps is not None
+        and -model.continuous_discharge_a <= amps <= model.continuous_charge_a
+        and reading.charge_switch_on is not False
+        and reading.discharge_switch_on is not False
+        and None not in reading.cell_temperatures_c
+        and (reading.soh_pct is None or reading.soh_pct >= HEALTHY_PCT)
     )
 
 
-def _extremes(number: int, values: tuple[float | None, ...]) -> tuple[Extreme | None, Extreme | None]:
-    read = [v for v in values if v is not None]
-    if not read:
-        return None, None
-    low, high = min(read), max(read)
-    return (
-        Extreme(value=low, battery=number, cell=values.index(low) + 1),
-        Extreme(value=high, battery=number, cell=values.index(high) + 1),
-    )
+def _span(values: tuple[float | None, ...]) -> tuple[float | None, float | None]:
+    if not values or None in values:
+        read = [v for v in values if v is not None]
+        return (min(read), max(read)) if read else (None, None)
+    all_read = cast(tuple[float, ...], values)
+    return min(all_read), max(all_read)
+
+
+def _given(reading: BatteryReading) -> tuple[float | None, float | None]:
+    return reading.cell_min_v, reading.cell_max_v

@@ -5,13 +5,15 @@ A row says what it blocks, when its condition holds (`probe`), how it trips, whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
+from operator import attrgetter
 
 from smallbms.core.latch import Finding, Latch, Repeat
 from smallbms.core.plausibility import fresh
 from smallbms.core.view import View
-from smallbms.model import Battery
+from smallbms.model import BatteryReading, Extreme
 from smallbms.words import BankError, Direction, Fault, Mode, ReasonCode, UpdatePhase
 
 START_LIMIT_S = 20.0  # a battery not read by then is lost, by name
@@ -29,7 +31,7 @@ DISCHARGE_FAULTS = frozenset(
 )
 BOTH_FAULTS = frozenset({Fault.SHORT_CIRCUIT, Fault.INTERNAL, Fault.SWITCH_LOCKED})
 
-Probe = Callable[[View], Iterable[Finding]]
+Probe = Callable[[View], Sequence[Finding]]
 Release = Callable[[View, Latch], bool]
 
 
@@ -61,132 +63,133 @@ class Row:
 
 # --- probes: who breaches now --------------------------------------------------------------------------------------
 
+_NOBODY: Sequence[Finding] = ()
+_BANK: Sequence[Finding] = (Finding(),)
 
-def _high_cell(view: View) -> Iterator[Finding]:
+
+def _high_cell(view: View) -> Sequence[Finding]:
     limit, top = view.limits.high_cell_v, view.bank.cell_max
     if top is None or top.value < limit:
-        return
-    for b in view.bank.batteries:
-        if b.online and b.cell_max and b.cell_max.value >= limit and b.reading:
-            yield Finding(
-                battery=b.number, cell=b.cell_max.cell, value=b.cell_max.value, limit=limit,
-                stamp=b.reading.cells_taken_at_s,
-            )  # fmt: skip
+        return _NOBODY
+    return [
+        Finding(
+            battery=b.number, cell=b.cell_at(b.cell_max_v), value=b.cell_max_v, limit=limit,
+            stamp=b.reading.cells_taken_at_s,
+        )
+        for b in view.bank.batteries
+        if b.online and b.reading and b.cell_max_v is not None and b.cell_max_v >= limit
+    ]  # fmt: skip
 
 
-def _low_cell(view: View) -> Iterator[Finding]:
-    low = view.bank.cell_min
-    if low is not None and low.value <= view.limits.low_cell_v:
-        yield Finding(battery=low.battery, cell=low.cell, value=low.value, limit=view.limits.low_cell_v)
+def _low_cell(view: View) -> Sequence[Finding]:
+    return _below_or_at(view.bank.cell_min, view.limits.low_cell_v)
+
+
+def _below_or_at(low: Extreme | None, limit: float) -> Sequence[Finding]:
+    if low is None or low.value > limit:
+        return _NOBODY
+    return (Finding(battery=low.battery, cell=low.cell, value=low.value, limit=limit),)
 
 
 def _cold(limit_of: Callable[[View], float]) -> Probe:
-    def probe(view: View) -> Iterator[Finding]:
-        low = view.bank.temperature_min
-        if low is not None and low.value < (limit := limit_of(view)):
-            yield Finding(battery=low.battery, cell=low.cell, value=low.value, limit=limit)
+    def probe(view: View) -> Sequence[Finding]:
+        low, limit = view.bank.temperature_min, limit_of(view)
+        if low is None or low.value >= limit:
+            return _NOBODY
+        return (Finding(battery=low.battery, cell=low.cell, value=low.value, limit=limit),)
 
     return probe
 
 
 def _hot(limit_of: Callable[[View], float]) -> Probe:
-    def probe(view: View) -> Iterator[Finding]:
-        high = view.bank.temperature_max
-        if high is not None and high.value > (limit := limit_of(view)):
-            yield Finding(battery=high.battery, cell=high.cell, value=high.value, limit=limit)
+    def probe(view: View) -> Sequence[Finding]:
+        high, limit = view.bank.temperature_max, limit_of(view)
+        if high is None or high.value <= limit:
+            return _NOBODY
+        return (Finding(battery=high.battery, cell=high.cell, value=high.value, limit=limit),)
 
     return probe
 
 
-def _temperature_unread(view: View) -> Iterator[Finding]:
-    for number in view.sensorless:
-        reading = view.bank.batteries[number - 1].reading
-        yield Finding(battery=number, stamp=reading.taken_at_s if reading else 0.0)
+def _temperature_unread(view: View) -> Sequence[Finding]:
+    return [Finding(battery=number, stamp=stamp) for number, stamp in view.sensorless]
 
 
-def _floor(view: View) -> Iterator[Finding]:
-    floor = view.settings.discharge_floor_pct
-    if view.soc_pct is not None and floor > 0 and view.soc_pct <= floor:
-        yield Finding(value=view.soc_pct, limit=float(floor))
+def _floor(view: View) -> Sequence[Finding]:
+    floor, soc = view.settings.discharge_floor_pct, view.soc_pct
+    if soc is None or floor <= 0 or soc > floor:
+        return _NOBODY
+    return (Finding(value=soc, limit=float(floor)),)
 
 
 def _over_current(sign: int) -> Probe:
-    def probe(view: View) -> Iterator[Finding]:
+    def probe(view: View) -> Sequence[Finding]:
+        if view.bank.plain:
+            return _NOBODY
+        found = []
         for b in view.bank.batteries:
             amps = b.reading.current_a if b.online and b.reading else None
-            if amps is None or b.model is None or amps * sign <= 0:
+            if amps is None or b.model is None:
                 continue
             m = b.model
-            steady, peak = (
-                (m.continuous_charge_a, m.peak_charge_a) if sign > 0 else (m.continuous_discharge_a, m.peak_discharge_a)
-            )
-            if amps * sign > steady and b.reading:
-                stamp, strong = b.reading.taken_at_s, amps * sign > peak
-                yield Finding(battery=b.number, value=amps, limit=sign * steady, stamp=stamp, strong=strong)
+            steady_a = m.continuous_charge_a if sign > 0 else m.continuous_discharge_a
+            peak_a = m.peak_charge_a if sign > 0 else m.peak_discharge_a
+            if amps * sign > steady_a and b.reading:
+                stamp, strong = b.reading.taken_at_s, amps * sign > peak_a
+                found.append(Finding(battery=b.number, value=abs(amps), limit=steady_a, stamp=stamp, strong=strong))
+        return found
 
     return probe
 
 
-def _battery_block(faults: frozenset[Fault], switch: Callable[[Battery], bool | None]) -> Probe:
-    def probe(view: View) -> Iterator[Finding]:
-        for b in view.bank.batteries:
-            if b.online and b.reading and (switch(b) is False or not faults.isdisjoint(b.reading.faults)):
-                yield Finding(battery=b.number, stamp=b.reading.taken_at_s)
+def _battery_block(faults: frozenset[Fault], switch: Callable[[BatteryReading], bool | None]) -> Probe:
+    def probe(view: View) -> Sequence[Finding]:
+        if view.bank.plain:
+            return _NOBODY
+        return [
+            Finding(battery=b.number, stamp=b.reading.taken_at_s)
+            for b in view.bank.batteries
+            if b.online and b.reading and (switch(b.reading) is False or not faults.isdisjoint(b.reading.faults))
+        ]
 
     return probe
 
 
-def _lost(view: View) -> Iterator[Finding]:
+def _lost(view: View) -> Sequence[Finding]:
+    """A battery never read is lost only after the start's 20 s."""
     if view.bank.online == len(view.bank.batteries):
-        return
+        return _NOBODY
     waited = not view.starting or view.now_s - view.start_s >= START_LIMIT_S
-    for b in view.bank.batteries:
-        if not b.online and (waited or b.reading is not None):
-            yield Finding(battery=b.number)
+    return [Finding(battery=b.number) for b in view.bank.batteries if not b.online and (waited or b.valid_at_s > -inf)]
 
 
-def _bank_error(view: View) -> Iterator[Finding]:
-    if view.bank.error is not BankError.NONE:
-        yield Finding(battery=view.bank.error_battery or 0, value=float(view.bank.error))
+def _bank_error(view: View) -> Sequence[Finding]:
+    if view.bank.error is BankError.NONE:
+        return _NOBODY
+    return (Finding(battery=view.bank.error_battery or 0, value=float(view.bank.error)),)
 
 
-def _starting(view: View) -> Iterator[Finding]:
-    if view.starting:
-        yield Finding()
-
-
-def _mode_off(view: View) -> Iterator[Finding]:
-    if view.settings.mode is not Mode.ON:
-        yield Finding()
-
-
-def _remote_off(view: View) -> Iterator[Finding]:
-    if view.outputs.reachable and not view.outputs.remote_on:
-        yield Finding()
-
-
-def _updating_charge(view: View) -> Iterator[Finding]:
-    if view.outputs.update in (UpdatePhase.RUNNING, UpdatePhase.EXPIRED):
-        yield Finding()
-
-
-def _updating_discharge(view: View) -> Iterator[Finding]:
-    if view.outputs.update is UpdatePhase.EXPIRED or view.outputs.update_holds_discharge_off:
-        yield Finding()
+def _when(condition: Callable[[View], bool]) -> Probe:
+    """A condition of the whole bank that needs no figure."""
+    return lambda view: _BANK if condition(view) else _NOBODY
 
 
 def _pin_fault(output: str) -> Probe:
-    def probe(view: View) -> Iterator[Finding]:
+    def probe(view: View) -> Sequence[Finding]:
         o = view.outputs
-        if o.reachable and getattr(o, output) is not getattr(o.commanded, output):
-            yield Finding(stamp=float(o.sequence))
+        if not o.reachable or getattr(o, output) is getattr(o.commanded, output):
+            return _NOBODY
+        return (Finding(stamp=float(o.sequence)),)
 
     return probe
 
 
-def _unreachable(view: View) -> Iterator[Finding]:
-    if not view.outputs.reachable and not view.starting:
-        yield Finding()
+_starting = _when(lambda v: v.starting)
+_mode_off = _when(lambda v: v.settings.mode is not Mode.ON)
+_remote_off = _when(lambda v: v.outputs.reachable and not v.outputs.remote_on)
+_updating_charge = _when(lambda v: v.outputs.update in (UpdatePhase.RUNNING, UpdatePhase.EXPIRED))
+_updating_discharge = _when(lambda v: v.outputs.update is UpdatePhase.EXPIRED or v.outputs.update_holds_discharge_off)
+_unreachable = _when(lambda v: not v.outputs.reachable and not v.starting)
 
 
 # --- releases ------------------------------------------------------------------------------------------------------
@@ -226,14 +229,6 @@ def _read_again(view: View, latch: Latch) -> bool:
 
 def _acknowledged(view: View, latch: Latch) -> bool:
     return view.acknowledged
-
-
-def _charge_switch(battery: Battery) -> bool | None:
-    return battery.reading.charge_switch_on if battery.reading else None
-
-
-def _discharge_switch(battery: Battery) -> bool | None:
-    return battery.reading.discharge_switch_on if battery.reading else None
 
 
 def _low_cell_gate(view: View) -> bool:
@@ -284,11 +279,11 @@ ROWS: tuple[Row, ...] = (
         text="battery {battery} discharged with {value:.1f} A, its limit is {limit:.0f} A",
         back="60 s below the limit{held}"),
     Row(name="battery_block_charge", code=ReasonCode.BATTERY_BLOCK, blocks=_C, per_battery=True,
-        probe=_battery_block(CHARGE_FAULTS | BOTH_FAULTS, _charge_switch),
+        probe=_battery_block(CHARGE_FAULTS | BOTH_FAULTS, attrgetter("charge_switch_on")),
         readings=2, starting_at_once=True, release_s=10.0,
         text="battery {battery} itself does not allow charging: {fault}", back="10 s after it does"),
     Row(name="battery_block_discharge", code=ReasonCode.BATTERY_BLOCK, blocks=_D, per_battery=True,
-        probe=_battery_block(DISCHARGE_FAULTS | BOTH_FAULTS, _discharge_switch),
+        probe=_battery_block(DISCHARGE_FAULTS | BOTH_FAULTS, attrgetter("discharge_switch_on")),
         readings=2, starting_at_once=True, release_s=10.0,
         text="battery {battery} itself does not allow discharging: {fault}", back="10 s after it does"),
     Row(name="lost_battery", code=ReasonCode.LOST_BATTERY, blocks=_B, probe=_lost, per_battery=True,

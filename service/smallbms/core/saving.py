@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
 
+from smallbms.core import history
 from smallbms.core.balancer import BalancerMemory
 from smallbms.core.engine import begin
-from smallbms.core.history import HistoryMemory
 from smallbms.core.latch import Finding, Latch
 from smallbms.core.limits import LimitsMemory, Phase
 from smallbms.core.reasons import ROWS
-from smallbms.core.soc import SocMemory
+from smallbms.core.soc import SocMemory, own_pct
 from smallbms.core.state import EngineState
 from smallbms.core.updates import UpdateMemory
 from smallbms.model import ErrorStamp, History
@@ -29,7 +29,6 @@ Json = dict[str, Any]
 def saved(state: EngineState, wall_s: float) -> Json:
     """What the store keeps of the engine's memory."""
     now_s = state.last_s
-    page = state.history
     return {
         "wall_s": wall_s,
         "latches": [
@@ -42,9 +41,13 @@ def saved(state: EngineState, wall_s: float) -> Json:
         "soc": {
             "soc_pct": state.soc.soc_pct,
             "ever_synchronised": state.soc.ever_synchronised,
-            "own_pct": dict(state.soc.own_pct),
+            "own_pct": dict(own_pct(state.soc)),
         },
-        "history": {"page": asdict(page.page), "below": page.below, "empty": page.empty},
+        "history": {
+            "page": asdict(history.page(state.history)),
+            "below": state.history.below,
+            "empty": state.history.empty,
+        },
         "balancer": {
             "known": sorted(state.balancer.known),
             "imbalanced": state.balancer.imbalanced,
@@ -113,7 +116,7 @@ def _soc(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: floa
             soc_pct=pct,
             state=SocState.UNKNOWN if pct is None else SocState.UNCERTAIN,
             ever_synchronised=bool(soc["ever_synchronised"]),
-            own_pct={str(k): float(v) for k, v in soc["own_pct"].items()},
+            restored_pct={str(k): float(v) for k, v in soc["own_pct"].items()},
         ),
     )
 
@@ -125,7 +128,7 @@ def _history(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: 
     off_s = wall_s - float(data["wall_s"])
     if page.since_full_s is not None and 0.0 <= off_s <= LONGEST_OFF_S:
         page = replace(page, since_full_s=page.since_full_s + off_s)
-    return replace(state, history=HistoryMemory(page=page, below=bool(kept["below"]), empty=bool(kept["empty"])))
+    return replace(state, history=history.resumed(page, below=bool(kept["below"]), empty=bool(kept["empty"])))
 
 
 def _balancer(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: float) -> EngineState:

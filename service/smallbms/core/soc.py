@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import exp, inf
 
-from smallbms.model import Bank
+from smallbms.model import Bank, Battery
 from smallbms.settings import Settings
 from smallbms.words import SocState
 
@@ -20,7 +20,8 @@ DISCHARGING_A = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocMemory:
-    """`own_pct`: what each battery last said of itself, by identity; only its change is ever used.
+    """`restored_pct`: what each battery had last said of itself, by identity, before the restart; `seen`: the batteries
+    of the last count. Only the change of those figures is ever used.
 
     `charged_since_s`: since when the conditions of a synchronisation hold.
     """
@@ -31,7 +32,8 @@ class SocMemory:
     smoothed_a: float | None = None
     charged_since_s: float | None = None
     ever_synchronised: bool = False
-    own_pct: Mapping[str, float] = field(default_factory=dict)
+    restored_pct: Mapping[str, float] = field(default_factory=dict)
+    seen: tuple[Battery, ...] = ()
 
 
 def count(memory: SocMemory, bank: Bank, now_s: float) -> SocMemory:
@@ -39,33 +41,37 @@ def count(memory: SocMemory, bank: Bank, now_s: float) -> SocMemory:
     current_a, capacity_ah = bank.current_a, bank.capacity_ah
     if current_a is None or not capacity_ah:
         return memory
-    own_pct = _own_pct(bank)
-    if memory.soc_pct is None and memory.state is SocState.UNKNOWN and not memory.ever_synchronised:
-        memory = _first(memory, bank, own_pct)
-    if memory.counted_at_s is None:
-        dt_s = GAP_S + 1.0  # a restart is a gap
-    else:
-        dt_s = max(0.0, now_s - memory.counted_at_s)
+    if memory.state is SocState.UNKNOWN and not memory.ever_synchronised:
+        memory = _first(memory, bank)
     soc_pct, state = memory.soc_pct, memory.state
-    if dt_s > GAP_S:
-        soc_pct = _bridged(soc_pct, memory.own_pct, own_pct)
-        state = SocState.UNCERTAIN if soc_pct is not None else SocState.UNKNOWN
+    if memory.counted_at_s is None or now_s - memory.counted_at_s > GAP_S:  # a restart is a gap
+        soc_pct = _bridged(soc_pct, own_pct(memory), _own_pct(bank.batteries))
+        state = SocState.UNKNOWN if soc_pct is None else SocState.UNCERTAIN
         smoothed_a = current_a
     else:
+        dt_s = max(0.0, now_s - memory.counted_at_s)
         smoothed_a = _smooth(memory.smoothed_a, current_a, dt_s)
         if soc_pct is not None:
             efficiency = CHARGE_EFFICIENCY if current_a > 0.0 else 1.0
             soc_pct += current_a * efficiency * dt_s / 36.0 / capacity_ah
-    if bank.online < len(bank.batteries) and state is SocState.GOOD:
+            soc_pct = min(100.0, max(0.0, soc_pct))
+    if state is SocState.GOOD and bank.online < len(bank.batteries):
         state = SocState.UNCERTAIN
-    return replace(
-        memory,
-        soc_pct=None if soc_pct is None else min(100.0, max(0.0, soc_pct)),
+    return SocMemory(
+        soc_pct=soc_pct,
         state=state,
         counted_at_s=now_s,
         smoothed_a=smoothed_a,
-        own_pct={**memory.own_pct, **own_pct} if own_pct else memory.own_pct,
+        charged_since_s=memory.charged_since_s,
+        ever_synchronised=memory.ever_synchronised,
+        restored_pct=memory.restored_pct,
+        seen=bank.batteries,
     )
+
+
+def own_pct(memory: SocMemory) -> Mapping[str, float]:
+    """What each battery last said of itself."""
+    return {**memory.restored_pct, **_own_pct(memory.seen)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,12 +135,12 @@ def time_to_go_s(memory: SocMemory, floor_pct: float, capacity_ah: float | None)
     return min(int(min(seconds, TIME_TO_GO_MAX_S) // 60 * 60), TIME_TO_GO_MAX_S)
 
 
-def _own_pct(bank: Bank) -> dict[str, float]:
+def _own_pct(batteries: tuple[Battery, ...]) -> dict[str, float]:
     """Each battery's own opinion: of its Ah where it gives them, else its SoC."""
     own = {}
-    for battery in bank.batteries:
+    for battery in batteries:
         reading = battery.reading
-        if not battery.online or reading is None:
+        if reading is None or not battery.online:
             continue
         if reading.remaining_ah is not None and battery.model is not None:
             own[reading.identity.key] = 100.0 * reading.remaining_ah / battery.model.capacity_ah
@@ -143,13 +149,13 @@ def _own_pct(bank: Bank) -> dict[str, float]:
     return own
 
 
-def _first(memory: SocMemory, bank: Bank, own_pct: Mapping[str, float]) -> SocMemory:
+def _first(memory: SocMemory, bank: Bank) -> SocMemory:
     """First start: the lowest SoC that the batteries report; unknown while any reports none."""
     reported = [b.reading.soc_pct if b.online and b.reading else None for b in bank.batteries]
     known = [pct for pct in reported if pct is not None]
     if not known or len(known) < len(reported):
         return memory
-    return replace(memory, soc_pct=min(known), state=SocState.UNCERTAIN, own_pct=own_pct)
+    return replace(memory, soc_pct=min(known), state=SocState.UNCERTAIN)
 
 
 def _bridged(soc_pct: float | None, before: Mapping[str, float], after: Mapping[str, float]) -> float | None:

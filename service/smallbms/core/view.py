@@ -26,7 +26,7 @@ class View:
     outputs: OutputsReadBack
     limits: Thresholds
     model: BatteryModel | None
-    sensorless: tuple[int, ...]
+    sensorless: tuple[tuple[int, float], ...]  # battery and stamp of the reading
     soc_pct: float | None
     atd: bool
     pre_alarm_since_s: float | None
