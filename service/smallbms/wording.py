@@ -16,6 +16,11 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
 
 
+def one_line(text: str) -> str:
+    """Return a text with what would not print, line ends too, written as escapes."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
 def figure(value: float) -> str:
     """Return a number with at most three decimals and no idle zeros."""
     return f"{value:.3f}".rstrip("0").rstrip(".")

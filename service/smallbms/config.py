@@ -1,0 +1,144 @@
+"""The configuration file: the hardware as it is wired. What can be changed while it runs is in settings.py.
+
+    [bank]
+    series = 1                      # only where no Vbat is measured
+    [[battery]]
+    driver = "jbd"
+    port = "/dev/serial/by-id/usb-…"
+    model = "my-pack"               # only for a battery that is not in the table of batteries.py
+    [model.my-pack]                 # what is left out follows from these two
+    cells = 16
+    capacity_ah = 280
+    [outputs]                       # and [remote]: outputs/pinout.py
+    kind = "gpio"
+    chip = "gpiochip0"
+    charge_disconnect = 17
+    load_disconnect = 27
+
+All tables: config_tables.py. Every fault of a file is found in one reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smallbms import config_rules as rules
+from smallbms.config_tables import (
+    SIMULATED,
+    AnyBattery,
+    BankTable,
+    DBusTable,
+    ServiceTable,
+    SimulatedBattery,
+    StoreTable,
+    VbatTable,
+    read_table,
+)
+from smallbms.errors import ConfigError
+from smallbms.model import BankSpec, BatteryModel, Member
+from smallbms.outputs import pinout
+from smallbms.toml import parse_toml
+from smallbms.wording import one_line
+
+TABLES = ("bank", "battery", "model", "outputs", "remote", "vbat", "store", "service", "dbus")
+UNSTABLE_PORTS = ("/dev/ttyUSB", "/dev/ttyACM")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A checked configuration file; `outputs` and `remote` are as written, for the outputs process."""
+
+    bank: BankTable
+    batteries: tuple[AnyBattery, ...]
+    models: Mapping[str, BatteryModel]
+    outputs: Mapping[str, Any]
+    remote: Mapping[str, Any] | None
+    vbat: VbatTable | None
+    store: StoreTable
+    service: ServiceTable
+    dbus: DBusTable
+
+    def model_of(self, battery: AnyBattery) -> BatteryModel | None:
+        """Return the stated model of a battery; None = to be found by cell count and capacity."""
+        return rules.model_of(battery, self.models)
+
+    def bank_spec(self) -> BankSpec:
+        """Return what the engine needs of the bank; batteries count from 1 in the order of the file."""
+        members = tuple(
+            Member(number=number, model=self.model_of(battery), temperature_sensors=battery.temperature == "sensors")
+            for number, battery in enumerate(self.batteries, 1)
+        )
+        return BankSpec(members=members, series=self.bank.series, host_current_a=self.bank.host_current_a)
+
+    def pins(self) -> dict[str, Any]:
+        """Return what the outputs process is told in its `hello`."""
+        return rules.pins(self.outputs, self.remote)
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return a sentence for all that is allowed and yet dangerous."""
+        said = []
+        if self.bank.host_current_a is None:
+            said.append("[bank] host_current_a is not stated: what this computer draws is missing in the reserve")
+        if self.bank.series is None and self.vbat is None and len(self.batteries) > 1:
+            said.append("neither [bank] series nor [vbat]: nothing is allowed until one tells how many are in series")
+        simulated = [name for name, pin in pinout.parse(self.pins()).outputs.items() if pin.kind == SIMULATED]
+        if simulated:
+            said.append(f"[outputs] simulated, no pin is driven: {', '.join(simulated)}")
+        for number, battery in enumerate(self.batteries, 1):
+            if battery.temperature == "none":
+                said.append(f"[[battery]] {number} has no cell temperature: charging a frozen battery is not prevented")
+            if isinstance(battery, SimulatedBattery):
+                said.append(f"[[battery]] {number} is simulated")
+            elif battery.port.startswith(UNSTABLE_PORTS):
+                said.append(f"[[battery]] {number} port {battery.port} may change its name: use /dev/serial/by-id/")
+        return tuple(said)
+
+
+def load(path: Path, drivers: Mapping[str, bool]) -> Config:
+    """Return the configuration in a file; like `parse`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 at byte {error.start}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    return parse(text, str(path), drivers)
+
+
+def parse(text: str, source: str, drivers: Mapping[str, bool]) -> Config:
+    """Return the configuration in a text.
+
+    `drivers`: the known ones, and whether several batteries may share a line by their addresses.
+    Raises ConfigError, one line for each fault: the source, the table, the key, its value, what is allowed.
+    """
+    raw = parse_toml(text, source)
+    faults = [f"[{key}] is unknown; known are {', '.join(TABLES)}" for key in raw if key not in TABLES]
+    models = rules.read_models(raw.get("model", {}), faults)
+    batteries = rules.read_batteries(raw.get("battery", []), drivers, faults)
+    bank = read_table(BankTable, raw.get("bank", {}), "[bank]", faults)
+    vbat = read_table(VbatTable, raw["vbat"], "[vbat]", faults) if "vbat" in raw else None
+    store = read_table(StoreTable, raw.get("store", {}), "[store]", faults)
+    service = read_table(ServiceTable, raw.get("service", {}), "[service]", faults)
+    dbus = read_table(DBusTable, raw.get("dbus", {}), "[dbus]", faults)
+    outputs, remote = raw.get("outputs", {}), raw.get("remote")
+    faults += rules.pin_faults(outputs, remote)
+    faults += rules.battery_faults(batteries, raw.get("model", {}), drivers)
+    faults += rules.line_faults(batteries, drivers)
+    if bank is not None and not faults:
+        faults += rules.bank_faults(bank, batteries, models)
+    if faults or bank is None or store is None or service is None or dbus is None:
+        raise ConfigError("\n".join(f"{source}: {one_line(fault)}" for fault in faults))
+    return Config(
+        bank=bank,
+        batteries=tuple(batteries.values()),
+        models=models,
+        outputs=outputs,
+        remote=remote,
+        vbat=vbat,
+        store=store,
+        service=service,
+        dbus=dbus,
+    )

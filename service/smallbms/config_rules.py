@@ -1,0 +1,142 @@
+"""What the tables of the configuration file must be together; each rule returns its faults as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from smallbms.batteries import BATTERIES, MOST_BATTERIES, custom_model, model_named, system_voltage
+from smallbms.config_tables import SIMULATED, AnyBattery, BankTable, Battery, SimulatedBattery, read_table
+from smallbms.errors import ConfigError, OutputError
+from smallbms.model import BatteryModel
+from smallbms.outputs import pinout
+from smallbms.wording import refusal, shown
+
+
+def read_models(given: object, faults: list[str]) -> dict[str, BatteryModel]:
+    """Return the [model.<name>] tables as models."""
+    if not isinstance(given, dict):
+        faults.append("[model] must be written as [model.<name>]")
+        return {}
+    models = {}
+    for name, table in given.items():
+        if not isinstance(table, dict):
+            faults.append(f"[model] {shown(name)} is not a table; write [model.<name>]")
+            continue
+        try:
+            models[name] = custom_model(name, **table)
+        except ConfigError as error:
+            faults += [f"[model.{name}] {fault}" for fault in str(error).splitlines()]
+    return models
+
+
+def read_batteries(given: object, drivers: Collection[str], faults: list[str]) -> dict[int, AnyBattery]:
+    """Return the [[battery]] tables by number; a wrong one is left out."""
+    if not isinstance(given, list) or not given:
+        faults.append("[[battery]] is missing; one for each battery, in two brackets")
+        return {}
+    batteries: dict[int, AnyBattery] = {}
+    for number, table in enumerate(given, 1):
+        driver = table.get("driver") if isinstance(table, dict) else None
+        if isinstance(driver, str) and driver not in (*drivers, SIMULATED):
+            faults.append(f"{_where(number)} {refusal('driver', driver, ', '.join([*drivers, SIMULATED]))}")
+        kind: type[Battery] | type[SimulatedBattery] = SimulatedBattery if driver == SIMULATED else Battery
+        battery = read_table(kind, table, _where(number), faults)
+        if battery is not None:
+            batteries[number] = battery
+    return batteries
+
+
+def pins(outputs: object, remote: object) -> dict[str, Any]:
+    """Return the pins as the outputs process takes them; the remote lines are on the chip of the outputs."""
+    if isinstance(remote, dict):
+        chip = {"chip": outputs["chip"]} if isinstance(outputs, dict) and "chip" in outputs else {}
+        remote = {"kind": "gpio", **chip, **remote}
+    if isinstance(outputs, dict):
+        outputs = {"kind": "gpio", **outputs}
+    return {"outputs": outputs, "remote": remote}
+
+
+def pin_faults(outputs: object, remote: object) -> Iterator[str]:
+    for name, table in (("outputs", outputs), ("remote", remote)):
+        file = table.get("state_file") if isinstance(table, dict) else None
+        if isinstance(file, str) and not file.startswith("/"):
+            yield f"[{name}] {refusal('state_file', file, 'a path from the root')}"
+    try:
+        pinout.parse(pins(outputs, remote))
+    except OutputError as error:
+        yield str(error)
+
+
+def battery_faults(
+    batteries: Mapping[int, AnyBattery], own_models: object, drivers: Mapping[str, bool]
+) -> Iterator[str]:
+    """Each battery by itself: its model is in the table or in `own_models`, right or wrong; its address is one."""
+    known = [*(model.name for model in BATTERIES), *(own_models if isinstance(own_models, dict) else ())]
+    for number, battery in batteries.items():
+        where = _where(number)
+        if battery.model is not None and battery.model not in known:
+            allowed = f"{', '.join(known)}, or the name of a [model.<name>]"
+            yield f"{where} {refusal('model', battery.model, allowed)}"
+        if isinstance(battery, Battery) and battery.address is not None and drivers.get(battery.driver) is False:
+            yield f"{where} {refusal('address', battery.address, f'none: {battery.driver} has no addresses')}"
+
+
+def line_faults(batteries: Mapping[int, AnyBattery], drivers: Mapping[str, bool]) -> Iterator[str]:
+    """Batteries that share a port: told apart by address, and one way to talk to all."""
+    lines: dict[str, dict[int, Battery]] = {}
+    for number, battery in batteries.items():
+        if isinstance(battery, Battery):
+            lines.setdefault(battery.port, {})[number] = battery
+    for line in lines.values():
+        if len(line) > 1:
+            yield from _shared_line_faults(line, drivers)
+
+
+def _shared_line_faults(line: Mapping[int, Battery], drivers: Mapping[str, bool]) -> Iterator[str]:
+    first = min(line)
+    taken: dict[int, int] = {}
+    for number, battery in line.items():
+        where = _where(number)
+        if not drivers.get(battery.driver):
+            if number != first:
+                yield f"{where} {refusal('port', battery.port, f'one of its own: {battery.driver} has no addresses')}"
+        elif battery.address is None or taken.setdefault(battery.address, number) != number:
+            others = ", ".join(str(other) for other in line if other != number)
+            allowed = f"an address of its own on the port it shares with [[battery]] {others}"
+            yield f"{where} {refusal('address', battery.address, allowed)}"
+        for key in ("driver", "baud", "poll_s"):
+            value, leading = getattr(battery, key), getattr(line[first], key)
+            if value != leading:
+                there = "none" if leading is None else shown(leading)
+                yield f"{where} {refusal(key, value, f'{there}, as for [[battery]] {first} on the same port')}"
+
+
+def bank_faults(
+    bank: BankTable, batteries: Mapping[int, AnyBattery], models: Mapping[str, BatteryModel]
+) -> Iterator[str]:
+    """How many, of which model, how many in series (manual §2.1)."""
+    count, series = len(batteries), bank.series or 1
+    stated = {battery.model: model_of(battery, models) for battery in batteries.values() if battery.model}
+    if len(stated) > 1:
+        yield f"[[battery]] model: {', '.join(stated)} in one bank; allowed is one model"
+    if count % series:
+        yield f"[bank] {refusal('series', series, f'a number that divides {count} batteries')}"
+    system_v = [system_voltage(model.nominal_v) for model in stated.values() if model]
+    most = min((MOST_BATTERIES[v] for v in system_v if v), default=max(MOST_BATTERIES.values()))
+    if count > most:
+        yield f"[[battery]] {count} batteries are too many; allowed is up to {most}"
+    for model in filter(None, stated.values()):
+        if system_voltage(model.nominal_v * series) is None:
+            yield f"[bank] series = {series} of {model.nominal_v:g} V is no 12, 24 or 48 V system"
+
+
+def model_of(battery: AnyBattery, models: Mapping[str, BatteryModel]) -> BatteryModel | None:
+    """Return the stated model of a battery."""
+    if battery.model is None:
+        return None
+    return models.get(battery.model) or model_named(battery.model)
+
+
+def _where(number: int) -> str:
+    return f"[[battery]] {number}"

@@ -1,0 +1,125 @@
+"""The tables of the configuration file, one class each; a field's description says what is allowed there."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from smallbms.wording import refusal, span
+
+SIMULATED = "simulated"
+LYNX_IDS = range(0xA3E3, 0xA3E7 + 1)
+ABSOLUTE = r"^/"
+Temperature = Annotated[Literal["sensors", "none"], Field(description='"sensors" or "none"')]
+
+
+def _number(default: float | None, lowest: float, highest: float, unit: str = "", **more: Any) -> Any:
+    return Field(default=default, ge=lowest, le=highest, description=span(lowest, highest, unit), **more)
+
+
+def _text(default: str | None, allowed: str, pattern: str = ".") -> Any:
+    return Field(default=default, pattern=pattern, description=allowed)
+
+
+class Table(BaseModel):
+    """One table: what it does not know it refuses, and "1" is no number."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class BankTable(Table):
+    """[bank]: what cannot be found by measuring; `series` only where no Vbat is."""
+
+    series: int | None = _number(None, 1, 4)
+    host_current_a: float | None = _number(None, 0, 20, "A")
+
+
+class Battery(Table):
+    """[[battery]]: one battery on a wire; without `model`, cell count and capacity give it."""
+
+    driver: str = Field(description="the name of a driver")
+    port: str = Field(pattern=ABSOLUTE, description="a path, best one of /dev/serial/by-id/")
+    baud: int | None = _number(None, 1200, 1_000_000)
+    address: int | None = _number(None, 0, 255)
+    model: str | None = _text(None, "the name of a model")
+    temperature: Temperature = "sensors"
+    board_sensors: tuple[Annotated[int, Field(ge=1, le=32)], ...] = Field(
+        default=(), strict=False, description="the positions, 1…32, of sensors that are not at cells"
+    )
+    poll_s: float = _number(0.5, 0.25, 2, "s")
+
+
+class SimulatedBattery(Table):
+    """[[battery]] with driver = "simulated"."""
+
+    driver: Literal["simulated"]
+    model: str = Field(pattern=".", description="the name of a model")
+    temperature: Temperature = "sensors"
+    soc_pct: float = _number(60.0, 0, 100, "%")
+    temperature_c: float = _number(20.0, -30, 70, "°C")
+    seed: int = _number(1, 0, 2**31)
+
+
+AnyBattery = Battery | SimulatedBattery
+
+
+class VbatTable(Table):
+    """[vbat]: the voltage of the whole bank, from a file that holds a number (an ADC channel of the kernel)."""
+
+    path: str = Field(pattern=ABSOLUTE, description="a path, as /sys/bus/iio/devices/iio:device0/in_voltage0_raw")
+    volts_per_count: float = _number(1.0, 1e-6, 1000, "V")
+
+
+class StoreTable(Table):
+    """[store]: where the state is kept, if not where the system has its place for it."""
+
+    directory: str | None = _text(None, "a path from the root", ABSOLUTE)
+
+
+class ServiceTable(Table):
+    """[service]: who this is on the bus."""
+
+    name: str = _text("dbus-smallbms-ng", "1…40 small letters, digits and hyphens", r"^[a-z0-9-]{1,40}$")
+    instance: int = _number(1, 0, 511)
+    product_id: int = Field(
+        default=0xFFFF,
+        ge=0,
+        le=0xFFFF,
+        description="0…0xFFFF without 0xA3E3…0xA3E7: a GX would take those for a Lynx BMS and change its DVCC settings",
+    )
+
+    @field_validator("product_id")
+    @classmethod
+    def _no_lynx(cls, product_id: int) -> int:
+        if product_id in LYNX_IDS:
+            raise ValueError("an id of another product")
+        return product_id
+
+
+class DBusTable(Table):
+    """[dbus]: which bus, and whether settings are also kept in a GX's localsettings."""
+
+    bus: str = _text("system", '"system", "session" or an address as unix:path=/…', r"^(system|session|(unix|tcp):.+)$")
+    localsettings: bool = Field(default=True, description="true or false")
+
+
+AnyTable = TypeVar("AnyTable", bound=Table)
+
+
+def read_table(kind: type[AnyTable], given: object, where: str, faults: list[str]) -> AnyTable | None:
+    """Return a checked table; else None, and one fault for each wrong key."""
+    if not isinstance(given, dict):
+        faults.append(f"{where} is not a table")
+        return None
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        keys = dict.fromkeys(str(fault["loc"][0]) for fault in error.errors(include_url=False))
+    for key in keys:
+        field = kind.model_fields.get(key)
+        if field is None:
+            faults.append(f"{where} {key} is unknown; known are {', '.join(kind.model_fields)}")
+        else:
+            faults.append(f"{where} {refusal(key, given.get(key), str(field.description))}")
+    return None
