@@ -102,8 +102,7 @@ ABSENT = 0xFFFF
 
 def frame(first: int, body: bytes) -> bytes:
     """A frame of either direction: START, `first`, body, checksum over the body, END."""
-    checksum = -sum(body) & 0xFFFF
-    return bytes((START, first)) + body + checksum.to_bytes(2) + bytes((END,))
+    return bytes((START, first)) + body + _trailer(body)
 
 
 class Jbd(Driver):
@@ -115,7 +114,8 @@ class Jbd(Driver):
         super().__init__(key=key, unit=unit, board_sensors=board_sensors)
         self._pack: Pack | None = None
         self._pack_at_s = 0.0
-        self._temperatures_c: tuple[float | None, ...] = ()
+        self._cell_temperatures_c: tuple[float | None, ...] = ()
+        self._board_temperatures_c: tuple[float | None, ...] = ()
         self._cells_v: tuple[float, ...] = ()
         self._cells_at_s = 0.0
         self._name: str | None = None
@@ -135,7 +135,6 @@ class Jbd(Driver):
         pack = self._pack
         if pack is None or not self._cells_v:
             return None
-        by_position = tuple(enumerate(self._temperatures_c, start=1))
         return BatteryReading(
             taken_at_s=self._pack_at_s,
             cells_taken_at_s=self._cells_at_s,
@@ -145,8 +144,8 @@ class Jbd(Driver):
             cell_voltages_v=self._cells_v,
             cell_min_v=min(self._cells_v),
             cell_max_v=max(self._cells_v),
-            cell_temperatures_c=tuple(t for n, t in by_position if n not in self.board_sensors),
-            board_temperatures_c=tuple(t for n, t in by_position if n in self.board_sensors),
+            cell_temperatures_c=self._cell_temperatures_c,
+            board_temperatures_c=self._board_temperatures_c,
             charge_switch_on=bool(pack.switches & 1),
             discharge_switch_on=bool(pack.switches & 2),
             remaining_ah=None if pack.remaining_10mah == ABSENT else pack.remaining_10mah / 100,
@@ -187,7 +186,9 @@ class Jbd(Driver):
         if len(data) < end:
             raise FrameError(f"pack values of {len(data)} bytes, {end} wanted for {pack.sensors} sensors")
         self._pack, self._pack_at_s = pack, now_s
-        self._temperatures_c = tuple(_temperature_c(raw) for raw in _words(data[PACK.size : end]))
+        by_number = [(n, _temperature_c(raw)) for n, raw in enumerate(_words(data[PACK.size : end]), start=1)]
+        self._cell_temperatures_c = tuple([value for n, value in by_number if n not in self.board_sensors])
+        self._board_temperatures_c = tuple([value for n, value in by_number if n in self.board_sensors])
 
     def _take_cells(self, data: bytes, now_s: float) -> None:
         cells = self._pack.cells if self._pack else len(data) // 2
@@ -203,6 +204,10 @@ class Jbd(Driver):
         if len(data) < 2 * len(TRIP_COUNTS):
             raise FrameError(f"trip counts of {len(data)} bytes, at least {2 * len(TRIP_COUNTS)} wanted")
         self._trip_counts = dict(zip(TRIP_COUNTS, _words(data[: 2 * len(TRIP_COUNTS)]), strict=True))
+
+
+def _trailer(body: bytes) -> bytes:
+    return ((-sum(body) & 0xFFFF) << 8 | END).to_bytes(TRAILER)
 
 
 def _words(data: bytes) -> tuple[int, ...]:
@@ -240,7 +245,7 @@ def _flaw(candidate: bytes) -> str | None:
     if lacks := _lacks(candidate):
         return f"{lacks} bytes short"
     end = HEADER + candidate[3]
-    if candidate[: end + TRAILER] != frame(candidate[1], candidate[2:end]):
+    if candidate[end : end + TRAILER] != _trailer(candidate[2:end]):
         return "wrong checksum"
     return None
 

@@ -1,0 +1,171 @@
+"""A JBD board as seen from its UART: answers reads, obeys the MOS register, and misbehaves on request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Flag, auto
+from pathlib import Path
+
+from smallbms.drivers.jbd import (
+    ABSENT,
+    HEADER,
+    PACK,
+    PROTECTION,
+    READ,
+    START,
+    TRAILER,
+    TRIP_COUNTS,
+    WRITE,
+    ZERO_CELSIUS,
+    Pack,
+    Register,
+    Status,
+    frame,
+)
+from smallbms.emulators.pty import PtyServer
+from smallbms.model import BatteryReading
+from smallbms.words import Fault
+
+SWITCH_LOCK_BIT = PROTECTION.index(Fault.SWITCH_LOCKED)
+
+
+class Mishap(Flag):
+    """What can go wrong on a real wire."""
+
+    NONE = 0
+    SILENT = auto()  # answers nothing
+    CORRUPT = auto()  # one byte of each reply is wrong
+    TRUNCATE = auto()  # only the first half of each reply
+    ECHO = auto()  # an RS485 adapter that repeats the request
+    NOISE = auto()  # a few bytes before each reply
+
+
+OPEN_SENSOR = 0  # raw
+NOISE = bytes((0x00, START, 0xFF))
+
+
+class JbdBoard:
+    """Bytes in, bytes out; `state()` is asked at each request.
+
+    `mishaps` act until cleared; `sleep()` swallows the next request; `protection` is or-ed into the protection
+    bits; `payloads` replaces the data of a register, whatever nonsense it holds, under a good checksum.
+    """
+
+    def __init__(self, state: Callable[[], BatteryReading], *, name: str = "JBD-EMULATOR") -> None:
+        self.mishaps = Mishap.NONE
+        self.protection = 0
+        self.payloads: dict[int, bytes] = {}
+        self._state = state
+        self._name = name
+        self._asleep = False
+        self._switches_off = 0  # register 0xE1: bit 0 = charge, bit 1 = discharge
+        self._received = b""
+
+    def sleep(self) -> None:
+        """The next request only wakes the board."""
+        self._asleep = True
+
+    def receive(self, data: bytes) -> bytes:
+        """The replies to the requests that are complete now."""
+        self._received += data
+        replies = b""
+        while request := self._next_request():
+            if self._asleep:
+                self._asleep = False
+            elif Mishap.SILENT not in self.mishaps:
+                replies += self._spoil(request, self._answer(request))
+        return replies
+
+    def _next_request(self) -> bytes:
+        """Cut the next whole request from what was received; empty if there is none."""
+        self._received = self._received[self._received.find(START) :] if START in self._received else b""
+        size = HEADER + self._received[3] + TRAILER if len(self._received) >= HEADER else HEADER
+        if len(self._received) < size:
+            return b""
+        request, self._received = self._received[:size], self._received[size:]
+        return request
+
+    def _answer(self, request: bytes) -> bytes:
+        direction, register, data = request[1], request[2], request[HEADER:-TRAILER]
+        if request != frame(direction, request[2:-TRAILER]):
+            return _reply(register, Status.WRONG_CHECKSUM)
+        if direction == WRITE:
+            return self._write(register, data)
+        payload = self.payloads.get(register)
+        if payload is None and direction == READ:
+            payload = self._payload(register)
+        return _reply(register, Status.UNKNOWN_REGISTER) if payload is None else _reply(register, Status.OK, payload)
+
+    def _write(self, register: int, data: bytes) -> bytes:
+        if register != Register.SWITCHES:
+            return _reply(register, Status.NOT_ALLOWED)
+        self._switches_off = int.from_bytes(data) & 3
+        return _reply(register, Status.OK)
+
+    def _payload(self, register: int) -> bytes | None:
+        match register:
+            case Register.PACK:
+                return self._pack(self._state())
+            case Register.CELLS:
+                return _words(round((volts or 0) * 1000) for volts in self._state().cell_voltages_v)
+            case Register.NAME:
+                return self._name.encode("ascii")
+            case Register.TRIP_COUNTS:
+                return bytes(2 * len(TRIP_COUNTS))
+        return None
+
+    def _pack(self, state: BatteryReading) -> bytes:
+        balancing = sum(1 << (cell - 1) for cell in state.balancing_cells or ())
+        protection = self.protection | sum(1 << PROTECTION.index(fault) for fault in state.faults)
+        if self._switches_off:
+            protection |= 1 << SWITCH_LOCK_BIT
+        wanted_on = (state.charge_switch_on is not False) | (state.discharge_switch_on is not False) << 1
+        temperatures_c = state.cell_temperatures_c + state.board_temperatures_c
+        return PACK.pack(
+            *Pack(
+                voltage_10mv=round((state.voltage_v or 0) * 100),
+                current_10ma=round((state.current_a or 0) * 100),
+                remaining_10mah=ABSENT if state.remaining_ah is None else round(state.remaining_ah * 100),
+                capacity_10mah=ABSENT if state.capacity_ah is None else round(state.capacity_ah * 100),
+                cycles=state.cycles or 0,
+                production_date=0,
+                balancing_low=balancing & 0xFFFF,
+                balancing_high=balancing >> 16,
+                protection=protection,
+                software=0x10,
+                soc_pct=0xFF if state.soc_pct is None else round(state.soc_pct),
+                switches=wanted_on & ~self._switches_off,
+                cells=len(state.cell_voltages_v),
+                sensors=len(temperatures_c),
+            )
+        ) + _words(OPEN_SENSOR if t is None else round(t * 10) + ZERO_CELSIUS for t in temperatures_c)
+
+    def _spoil(self, request: bytes, reply: bytes) -> bytes:
+        if Mishap.CORRUPT in self.mishaps:
+            reply = reply[:-4] + bytes((reply[-4] ^ 0x01,)) + reply[-3:]
+        if Mishap.TRUNCATE in self.mishaps:
+            reply = reply[: len(reply) // 2]
+        if Mishap.NOISE in self.mishaps:
+            reply = NOISE + reply
+        if Mishap.ECHO in self.mishaps:
+            reply = request + reply
+        return reply
+
+
+async def serve_jbd(
+    path_link: Path,
+    state_source: Callable[[], BatteryReading],
+    baud: int = 9600,
+    turnaround_s: float = 0.02,
+) -> None:
+    """A JBD battery behind `path_link`, until cancelled."""
+    await PtyServer(JbdBoard(state_source), path_link, baud=baud, turnaround_s=turnaround_s).run()
+
+
+def _reply(register: int, status: Status, data: bytes = b"") -> bytes:
+    return frame(register, bytes((status, len(data))) + data)
+
+
+def _words(values: Iterable[int]) -> bytes:
+    """Big-endian u16, held within their range as a converter does."""
+    return b"".join(min(max(value, 0), 0xFFFF).to_bytes(2) for value in values)

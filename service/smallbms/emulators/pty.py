@@ -1,0 +1,87 @@
+"""A serial port that is not there: a pseudo-terminal with a board behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tty
+from pathlib import Path
+from typing import Protocol
+
+BITS_PER_BYTE = 10  # 8N1
+CHUNK = 8  # bytes; finer pacing costs more than it shows
+
+
+class Board(Protocol):
+    """What answers on the wire."""
+
+    def receive(self, data: bytes) -> bytes:
+        """Take bytes as they come; return the reply once a request is whole, else nothing."""
+
+
+class PtyServer:
+    """Plays a board behind a USB adapter that can be unplugged and plugged in again.
+
+    `path` always leads to the adapter while it is plugged in, as /dev/serial/by-id does. With `baud` 0 the reply
+    comes at once, without a turnaround.
+    """
+
+    def __init__(self, board: Board, path: Path, *, baud: int = 9600, turnaround_s: float = 0.02) -> None:
+        self.path = path
+        self._board = board
+        self._byte_s = BITS_PER_BYTE / baud if baud else 0.0
+        self._turnaround_s = turnaround_s if baud else 0.0
+        self._replies: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+        self._master: int | None = None
+        self._slave: int | None = None
+
+    async def run(self) -> None:
+        """Plug in and serve until cancelled."""
+        self.plug()
+        try:
+            while True:
+                delay_s, reply = await self._replies.get()
+                await asyncio.sleep(delay_s)
+                await self._transmit(reply)
+        finally:
+            self.unplug()
+
+    def plug(self) -> None:
+        """Appear under `path`; nothing if plugged in."""
+        if self._master is not None:
+            return
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        os.set_blocking(self._master, False)
+        asyncio.get_running_loop().add_reader(self._master, self._on_request)
+        self.path.unlink(missing_ok=True)
+        self.path.symlink_to(os.ttyname(self._slave))
+
+    def unplug(self) -> None:
+        """Vanish: whoever has the port open sees it hang up."""
+        if self._master is None or self._slave is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._master)
+        self.path.unlink(missing_ok=True)
+        os.close(self._slave)
+        os.close(self._master)
+        self._master = self._slave = None
+
+    def _on_request(self) -> None:
+        if self._master is None:
+            return
+        request = os.read(self._master, 4096)
+        reply = self._board.receive(request)
+        if reply:
+            self._replies.put_nowait((len(request) * self._byte_s + self._turnaround_s, reply))
+
+    async def _transmit(self, reply: bytes) -> None:
+        step = CHUNK if self._byte_s else len(reply)
+        for start in range(0, len(reply), step):
+            chunk = reply[start : start + step]
+            await asyncio.sleep(len(chunk) * self._byte_s)
+            if self._master is None:
+                return
+            with contextlib.suppress(BlockingIOError):  # nobody reads: as on a wire, the bytes are lost
+                os.write(self._master, chunk)

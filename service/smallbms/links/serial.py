@@ -1,0 +1,173 @@
+"""A serial line and the batteries on it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+
+from smallbms.drivers.base import Driver, Request
+from smallbms.errors import FrameError, LinkError
+from smallbms.links.base import LinkFault, LinkHealth
+from smallbms.links.port import Answer, Port, opened
+from smallbms.links.schedule import Schedule, Slot
+from smallbms.links.timing import ATTEMPTS, time_out_s
+from smallbms.links.trouble import TroubleLog
+from smallbms.links.waiter import Waiter
+from smallbms.model import BatteryReading
+
+BACK_OFF_S = (0.5, 5.0)  # first and longest
+
+_log = logging.getLogger(__name__)
+
+
+def _ignore(_number: int, _text: str) -> None:
+    """For who does not care for single errors."""
+
+
+class SerialLine:
+    """Polls the batteries of one port in turn and survives whatever happens to it.
+
+    `on_reading(number, reading)` and `on_frame_error(number, text)` are called on the loop, at once.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        units: Mapping[int, Driver],
+        *,
+        baud: int,
+        poll_s: float = 0.5,
+        on_reading: Callable[[int, BatteryReading], None],
+        on_frame_error: Callable[[int, str], None] = _ignore,
+    ) -> None:
+        self._path = path
+        self._units = dict(units)
+        self._baud = baud
+        self._slot_s = poll_s / len(units)
+        self._on_reading = on_reading
+        self._on_frame_error = on_frame_error
+        self._schedule = Schedule(self._units)
+        self._urged = Waiter()
+        self._trouble = TroubleLog(_log)
+        self._open = False
+        self._frames_ok = 0
+        self._errors: Counter[LinkFault] = Counter()
+        self._last_error = ""
+        self._took_s: dict[int, float] = {}
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        return self._schedule.numbers
+
+    @property
+    def health(self) -> LinkHealth:
+        whole_round = len(self._took_s) == len(self._units)
+        return LinkHealth(
+            open=self._open,
+            frames_ok=self._frames_ok,
+            errors=dict(self._errors),
+            last_error=self._last_error,
+            round_time_s=sum(self._took_s.values()) if whole_round else None,
+        )
+
+    def urge(self, number: int) -> None:
+        self._schedule.urge(number)
+        self._urged.wake()
+
+    def set_near_limit(self, numbers: Collection[int]) -> None:
+        self._schedule.set_near_limit(numbers)
+
+    async def run(self) -> None:
+        """Poll until cancelled; then the port is closed."""
+        back_off_s = BACK_OFF_S[0]
+        while True:
+            frames_before = self._frames_ok
+            try:
+                async with opened(self._path, self._baud) as port:
+                    await self._poll(port)
+            except LinkError as error:
+                self._count(LinkFault.PORT, str(error))
+                self._trouble.failure(self._path, str(error))
+            finally:
+                self._open = False
+            if self._frames_ok > frames_before:
+                back_off_s = BACK_OFF_S[0]
+            await asyncio.sleep(back_off_s)
+            back_off_s = min(2 * back_off_s, BACK_OFF_S[1])
+
+    async def _poll(self, port: Port) -> None:
+        """Slot after slot until LinkError; urged cell voltages come first."""
+        clock = asyncio.get_running_loop().time
+        self._open = True
+        self._schedule.restart()
+        next_slot_s = clock()
+        while True:
+            now_s = clock()
+            if urgent := self._schedule.urgent():
+                await self._read(port, urgent)
+            elif now_s < next_slot_s:
+                await self._urged.wait(next_slot_s)
+            else:
+                next_slot_s = max(next_slot_s + self._slot_s, now_s)
+                slot = self._schedule.turn()
+                self._judge(slot.number, await self._read(port, slot))
+                self._took_s[slot.number] = clock() - now_s
+
+    def _judge(self, number: int, answered: bool) -> None:
+        """Tell the schedule, and the log when a battery falls silent or comes back."""
+        subject = f"battery {number}"
+        if answered:
+            self._schedule.answered(number)
+            self._trouble.recovery(subject)
+            return
+        self._schedule.failed(number)
+        if number in self._schedule.silent:
+            self._trouble.failure(subject, f"silent on {self._path}")
+
+    async def _read(self, port: Port, slot: Slot) -> bool:
+        """Ask for what the slot wants and hand the reading on; False if nothing good came."""
+        driver = self._units[slot.number]
+        good = False
+        for request in driver.requests(slot.want):
+            fault = await self._ask(port, slot.number, request)
+            if fault is LinkFault.SILENCE:
+                break  # the rest would cost a time-out each
+            good = good or fault is None
+        if good and (reading := driver.reading()):
+            self._on_reading(slot.number, reading)
+        return good
+
+    async def _ask(self, port: Port, number: int, request: Request) -> LinkFault | None:
+        """One question; what goes wrong is counted and told."""
+        info = self._units[number].INFO
+        answer = Answer(b"", 0.0, 0)
+        for _ in range(ATTEMPTS):
+            answer = await port.exchange(request, time_out_s(request, info, self._baud))
+            if info.pause_s:
+                await asyncio.sleep(info.pause_s)
+            if answer.data:
+                break
+        if not answer.data:
+            return self._fault(number, LinkFault.SILENCE, f"no answer to the request for {request.what}")
+        if answer.lacking:
+            text = f"half an answer to the request for {request.what}: {len(answer.data)} bytes"
+            return self._fault(number, LinkFault.HALF_FRAME, text)
+        try:
+            request.decode(answer.data, answer.at_s)
+        except FrameError as error:
+            return self._fault(number, LinkFault.BAD_FRAME, f"{request.what}: {error}")
+        self._frames_ok += 1
+        self._trouble.recovery(self._path)
+        return None
+
+    def _fault(self, number: int, fault: LinkFault, text: str) -> LinkFault:
+        self._count(fault, f"battery {number}: {text}")
+        self._on_frame_error(number, text)
+        return fault
+
+    def _count(self, fault: LinkFault, text: str) -> None:
+        self._errors[fault] += 1
+        self._last_error = text
+        _log.debug("%s: %s", self._path, text)
