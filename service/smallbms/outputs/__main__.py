@@ -41,9 +41,10 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
     _lock(f"{path}.lock", stack)
     stop = _stop_socket(stack)
     limits = Limits(silence_s=options.silence_s, update_s=options.update_s)
-    listener = _listen(path, stack)
+    listener = _bind(path, stack)
     keeper = Keeper(f"{path}.saved", limits, time.monotonic())
     stack.callback(lambda: keeper.close(time.monotonic()))
+    listener.listen()  # only now: whoever connects finds the pins safe
     say(f"smallbms-outputs at {path}, pid {os.getpid()}")
     Server(listener, stop, keeper, options.alone_s if options.own else None).run()
     return 0
@@ -72,7 +73,7 @@ def _lock(path: str, stack: ExitStack) -> None:
     os.write(lock, f"{os.getpid()}\n".encode())
 
 
-def _listen(path: str, stack: ExitStack) -> socket.socket:
+def _bind(path: str, stack: ExitStack) -> socket.socket:
     """Bind the socket; a file left by a dead process is replaced, a live one refused."""
     if os.path.exists(path):
         if not stat.S_ISSOCK(os.stat(path).st_mode):
@@ -87,7 +88,6 @@ def _listen(path: str, stack: ExitStack) -> socket.socket:
     finally:
         os.umask(old)
     stack.callback(_remove, path)
-    listener.listen()
     return listener
 
 

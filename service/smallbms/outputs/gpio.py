@@ -121,10 +121,10 @@ class Chip:
             raise OutputError(f"{self.name} ({self.label}) has {len(found)} lines named {line!r}; give the number")
         return found[0]
 
-    def request(self, line: int | str, flags: Flag, *, on: bool = False, debounce_us: int = 0) -> Line:
-        """Take a line for this process alone, an output with its first value; raise OutputError or OSError."""
+    def request(self, line: int | str, flags: Flag, *, debounce_us: int = 0) -> Line:
+        """Take a line for this process alone, an output off from the first moment; raise OutputError or OSError."""
         offset = self.offset_of(line)
-        answer = _request(offset, flags, on=on, debounce_us=debounce_us)
+        answer = _request(offset, flags, debounce_us)
         try:
             fcntl.ioctl(self._fd, GET_LINE, answer)
         except OSError as error:
@@ -188,10 +188,10 @@ def open_chip(name: str) -> Iterator[Chip]:
     raise OutputError(f"no GPIO chip {name!r}; there are {', '.join(labels) or 'none'}")
 
 
-def _request(offset: int, flags: Flag, *, on: bool, debounce_us: int) -> bytearray:
+def _request(offset: int, flags: Flag, debounce_us: int) -> bytearray:
     attributes = b""
     if flags & Flag.OUTPUT:
-        attributes += ATTRIBUTE_VALUES.pack(ID_OUTPUT_VALUES, 0, on, 1)
+        attributes += ATTRIBUTE_VALUES.pack(ID_OUTPUT_VALUES, 0, 0, 1)
     if debounce_us:
         attributes += ATTRIBUTE_DEBOUNCE.pack(ID_DEBOUNCE, 0, debounce_us, 0, 1)
     request = bytearray(REQUEST_SIZE)

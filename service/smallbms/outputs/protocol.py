@@ -100,7 +100,8 @@ class Arm(NamedTuple):
 class Heartbeat(NamedTuple):
     """The command of one engine step, `step_at_s` of CLOCK_MONOTONIC.
 
-    `cell_alarm`: a cell is in alarm. `starting`: ATD is No only because not every battery has been read yet.
+    `cell_alarm`: a cell is in alarm. `starting`: ATD is No only because the program has just started: not every battery
+    is read yet, or this process was reached a moment ago.
     """
 
     sequence: int

@@ -41,7 +41,7 @@ class State(NamedTuple):
 
     `commanded` is the last heartbeat obeyed, None before the first and after a time-out; `applied` is what the pins
     ought to show after silence, update and remote; `pins` and `feedback` were read from the lines, None = not read;
-    `readings` counts these read-backs.
+    `readings` counts these read-backs. A LED that blinks reads as what it shows at that moment, or as "blink".
     """
 
     protocol: int

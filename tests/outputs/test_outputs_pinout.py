@@ -1,0 +1,93 @@
+"""The configuration of the pins: what is taken, and what is refused by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smallbms.outputs.pinout import LineConfig, OutputConfig, parse
+from smallbms.outputs.protocol import PINS, Code, Refused
+
+GPIO: dict[str, Any] = {"kind": "gpio", "chip": "gpiochip0", "charge_disconnect": 17, "load_disconnect": 27}
+REMOTE: dict[str, Any] = {"kind": "gpio", "chip": "gpiochip0", "l": 23, "h": 24}
+
+
+def test_an_output_inherits_what_it_does_not_say() -> None:
+    table = {"line": "GPIO27", "active_low": False, "kind": "gpio", "feedback": {"line": 12, "active_low": True}}
+    pinout = parse({"outputs": {**GPIO, "active_low": True, "drive": "open_source", "load_disconnect": table}})
+    charge, load = pinout.outputs["charge_disconnect"], pinout.outputs["load_disconnect"]
+    assert charge == OutputConfig("gpio", LineConfig("gpiochip0", 17, active_low=True, drive="open_source"))
+    assert load.line == LineConfig("gpiochip0", "GPIO27", active_low=False, drive="open_source")
+    assert load.feedback == LineConfig("gpiochip0", 12, active_low=True)
+    assert set(pinout.outputs) == {"charge_disconnect", "load_disconnect"}
+    assert pinout.remote is None
+
+
+def test_open_remote_terminals_rest_at_off() -> None:
+    remote = parse({"outputs": GPIO, "remote": REMOTE}).remote
+    assert remote is not None and remote.l is not None and remote.h is not None
+    assert (remote.l.bias, remote.h.bias) == ("pull_up", "pull_down")
+    own = parse({"outputs": GPIO, "remote": {**REMOTE, "l": {"line": 23, "bias": "disabled"}}}).remote
+    assert own is not None and own.l is not None
+    assert own.l.bias == "disabled"
+
+
+def test_simulated_has_all_outputs_and_may_be_mixed_with_lines() -> None:
+    simulated = {"kind": "simulated", "state_file": "pins.json"}
+    assert set(parse({"outputs": simulated}).outputs) == set(PINS.values())
+    mixed = parse({"outputs": {**GPIO, "state_file": "pins.json", "red_led": {"kind": "simulated"}}})
+    assert [mixed.outputs[name].kind for name in ("load_disconnect", "red_led")] == ["gpio", "simulated"]
+
+
+def changed(**changes: object) -> dict[str, object]:
+    table = {**GPIO, **changes}
+    return {"outputs": {key: value for key, value in table.items() if value is not None}}
+
+
+@pytest.mark.parametrize(
+    ("pins", "says"),
+    [
+        ({}, "outputs must be a table"),
+        ({"outputs": GPIO, "output": {}}, "pins has unknown output"),
+        (changed(load_disconnect=None), "outputs.load_disconnect is missing"),
+        (changed(chip=None), "outputs.charge_disconnect.chip is missing"),
+        (changed(kind=None), "outputs.charge_disconnect.kind must be"),
+        (changed(kind="relay"), "gpio, simulated"),
+        (changed(colour=1), "outputs has unknown colour"),
+        (changed(charge_disconnect=-1), "outputs.charge_disconnect.line must not be -1"),
+        (changed(charge_disconnect=True), "outputs.charge_disconnect must be a table"),
+        (changed(charge_disconnect=1.5), "outputs.charge_disconnect must be a table"),
+        (changed(charge_disconnect={"lines": 1}), "outputs.charge_disconnect has unknown lines"),
+        (changed(charge_disconnect={"line": 1, "bias": "up"}), "as_is, disabled, pull_up, pull_down"),
+        (changed(charge_disconnect={"line": 1, "active_low": 1}), "active_low must be bool"),
+        (changed(charge_disconnect=27), "line 27 of gpiochip0 is both charge_disconnect and load_disconnect"),
+        (changed(charge_disconnect={"line": 1, "feedback": 27}), "both load_disconnect and charge_disconnect.feedback"),
+        (changed(red_led={"kind": "simulated"}), "outputs.state_file is missing"),
+        ({"outputs": GPIO, "remote": {"kind": "gpio", "chip": "gpiochip0"}}, "remote needs l, h or both"),
+        ({"outputs": GPIO, "remote": {"kind": "simulated"}}, "remote.state_file must be str"),
+        ({"outputs": GPIO, "remote": {**REMOTE, "h": 17}}, "both charge_disconnect and remote.h"),
+    ],
+)
+def test_refused_by_name(pins: dict[str, object], says: str) -> None:
+    with pytest.raises(Refused) as refused:
+        parse(pins)
+    assert refused.value.code is Code.BAD_PINS
+    assert says in refused.value.text
+
+
+VALUES = st.none() | st.booleans() | st.integers(-2, 99) | st.text(max_size=3) | st.lists(st.integers(), max_size=2)
+TABLES = st.dictionaries(st.sampled_from([*GPIO, "line", "feedback", "bias", "state_file"]), VALUES, max_size=6)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["outputs", "remote"]), VALUES | TABLES | TABLES.map(lambda own: {**GPIO, **own}))
+)
+def test_nothing_but_a_refusal_comes_of_nonsense(pins: dict[str, object]) -> None:
+    try:
+        pinout = parse(pins)
+    except Refused:
+        return
+    assert {"charge_disconnect", "load_disconnect"} <= set(pinout.outputs)
