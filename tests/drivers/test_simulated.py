@@ -41,9 +41,13 @@ def model(capacity_ah: float = 100.0, resistance_mohm: float = 2.0, cells: int =
     )
 
 
-def even(soc_pct: float, temperature_c: float = 25.0, **changes: float) -> SimulatedBattery:
-    """A battery of equal cells of 100 Ah."""
-    return SimulatedBattery(model(**changes), soc_pct=soc_pct, temperature_c=temperature_c, build=EVEN)
+def even(
+    soc_pct: float, temperature_c: float = 25.0, *, capacity_ah: float = 100.0, resistance_mohm: float = 2.0
+) -> SimulatedBattery:
+    """A battery of equal cells."""
+    return SimulatedBattery(
+        model(capacity_ah, resistance_mohm), soc_pct=soc_pct, temperature_c=temperature_c, build=EVEN
+    )
 
 
 def run_until(battery: SimulatedBattery, current_a: float, low_v: float = 0.0, high_v: float = 9.0) -> None:
@@ -374,8 +378,7 @@ def test_a_protection_holds_until_its_release() -> None:
         fault=Fault.CELL_LOW, blocks=Direction.DISCHARGE, quantity=Quantity.CELL_MIN_V, trip=2.5, release=3.0
     )
     battery = SimulatedBattery(model(), soc_pct=4.0, build=Build(protections=(row,), trips=True))
-    while battery.discharge_switch_on:
-        battery.step(5.0, -50.0, 25.0)
+    run_until(battery, -50.0, low_v=2.5)
     battery.step(5.0, -50.0, 25.0)
     assert battery.current_a == 0.0
     assert 2.5 < min(battery.true_cell_voltages_v) < 3.0
