@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isfinite
 
 import pytest
@@ -377,7 +378,7 @@ def test_a_protection_holds_until_its_release() -> None:
     row = Protection(
         fault=Fault.CELL_LOW, blocks=Direction.DISCHARGE, quantity=Quantity.CELL_MIN_V, trip=2.5, release=3.0
     )
-    battery = SimulatedBattery(model(), soc_pct=4.0, build=Build(protections=(row,), trips=True))
+    battery = SimulatedBattery(model(), soc_pct=4.0, build=replace(EVEN, protections=(row,), trips=True))
     run_until(battery, -50.0, low_v=2.5)
     battery.step(5.0, -50.0, 25.0)
     assert battery.current_a == 0.0
