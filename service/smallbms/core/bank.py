@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from math import inf
 from operator import itemgetter
 
+from smallbms.batteries import MOST_BATTERIES, system_voltage
 from smallbms.core.plausibility import STRANGE_READINGS, BatteryMemory
 from smallbms.model import Bank, BankSpec, Battery, BatteryModel, Extreme, Member, ShuntReading
 from smallbms.words import BankError
 
-SYSTEM_V = (12.8, 25.6, 51.2)
-NOMINAL_TOLERANCE = 0.10
 VBAT_RANGE_V = (8.0, 70.0)  # manual §6, operating voltage
 VBAT_OUTSIDE_S = 10.0
 SHUNT_FRESH_S = 3.0
 _VALUE = itemgetter(0)
-MOST = {12.8: 50, 25.6: 50, 51.2: 25}  # manual §2.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,16 +154,11 @@ def _topology_error(
 ) -> BankError:
     if series is None:
         return BankError.WRONG_SERIES
-    nominal_v = _system_voltage(model.nominal_v)
-    if nominal_v is None or _system_voltage(model.nominal_v * series) is None:
+    nominal_v = system_voltage(model.nominal_v)
+    if nominal_v is None or system_voltage(model.nominal_v * series) is None:
         return BankError.WRONG_SERIES
     if stated is not None and vbat_v is not None and mean_v and max(1, round(vbat_v / mean_v)) != stated:
         return BankError.WRONG_SERIES
     if count % series:
         return BankError.WRONG_PARALLEL
-    return BankError.WRONG_NUMBER if count > MOST[nominal_v] else BankError.NONE
-
-
-def _system_voltage(nominal_v: float) -> float | None:
-    """The system a voltage belongs to: 12.8, 25.6 or 51.2 V within 10 %."""
-    return next((v for v in SYSTEM_V if abs(nominal_v - v) <= NOMINAL_TOLERANCE * v), None)
+    return BankError.WRONG_NUMBER if count > MOST_BATTERIES[nominal_v] else BankError.NONE
