@@ -17,7 +17,7 @@ from smallbms.outputs.pinout import LineConfig
 FACTS = {
     "sizeof(struct gpiochip_info)": gpio.CHIP_INFO.size,
     "sizeof(struct gpio_v2_line_info)": gpio.LINE_INFO_SIZE,
-    "offsetof(struct gpio_v2_line_info, flags)": gpio.LINE_INFO.size - 8,
+    "offsetof(struct gpio_v2_line_info, offset)": gpio.LINE_INFO.size - 4,
     "sizeof(struct gpio_v2_line_request)": gpio.REQUEST_SIZE,
     "offsetof(struct gpio_v2_line_request, config)": gpio.REQUEST_CONFIG_AT,
     "offsetof(struct gpio_v2_line_request, num_lines)": gpio.REQUEST_COUNT_AT,
@@ -34,7 +34,6 @@ FACTS = {
     "GPIO_V2_LINE_SET_VALUES_IOCTL": gpio.SET_VALUES,
     "GPIO_V2_LINE_ATTR_ID_OUTPUT_VALUES": gpio.ID_OUTPUT_VALUES,
     "GPIO_V2_LINE_ATTR_ID_DEBOUNCE": gpio.ID_DEBOUNCE,
-    "GPIO_V2_LINE_FLAG_USED": gpio.Flag.USED,
     "GPIO_V2_LINE_FLAG_ACTIVE_LOW": gpio.Flag.ACTIVE_LOW,
     "GPIO_V2_LINE_FLAG_INPUT": gpio.Flag.INPUT,
     "GPIO_V2_LINE_FLAG_OUTPUT": gpio.Flag.OUTPUT,

@@ -275,3 +275,11 @@ def test_a_state_file_that_cannot_be_written_reads_back_as_unknown(outputs: Outp
     state = outputs.control().beat()["state"]
     assert set(state["pins"].values()) == {None}
     assert "No such file" in state["errors"]["load_disconnect"]
+
+
+def test_it_loads_nothing_large() -> None:
+    program = "import sys, smallbms.outputs.__main__; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
+    own = {name for name in loaded if name.startswith("smallbms") and not name.startswith("smallbms.outputs")}
+    assert own == {"smallbms", "smallbms.errors"}
+    assert not {"asyncio", "dataclasses", "inspect", "logging", "pydantic"} & set(loaded)

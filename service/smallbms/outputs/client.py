@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from smallbms.errors import OutputError
@@ -43,12 +43,15 @@ class OutputsClient:
     """Keeps a connection with control, and sends the latest command.
 
     `state` is the last answer, None while not connected; `error` is why there is no connection or why the last command
-    was refused, None when it was obeyed. `pins` is the object described in pinout.py.
+    was refused, None when it was obeyed. `pins` is the object described in pinout.py. `on_state` is called on the loop
+    whenever `state` is new, also when it is gone.
     """
 
-    def __init__(self, path: str, pins: Mapping[str, object]) -> None:
+    def __init__(self, path: str, pins: Mapping[str, object], *, on_state: Callable[[], None] = lambda: None) -> None:
         self._path = path
         self._pins = pins
+        self._on_state = on_state
+        self._errands: dict[str, Mapping[str, object]] = {}
         self._sequence = itertools.count(1)
         self._latest: _Beat | None = None
         self._fresh = asyncio.Event()
@@ -61,6 +64,14 @@ class OutputsClient:
         """Send a command soon; one that was not sent yet is replaced. `step_at_s` is CLOCK_MONOTONIC."""
         self._latest = _Beat(outputs, step_at_s, cell_alarm, starting)
         self._fresh.set()
+
+    def healthy_soon(self, version: str) -> None:
+        """Say with the next command that this version is healthy."""
+        self._errands["update_healthy"] = {"version": version}
+
+    def acknowledge_soon(self) -> None:
+        """Say with the next command that a person has seen the failed update."""
+        self._errands["update_acknowledge"] = {}
 
     async def update_begin(self, version: str, *, cell_alarm: bool = False) -> State:
         """Say that an update begins; return once the pins show it; raise OutputError."""
@@ -99,10 +110,12 @@ class OutputsClient:
         self.error = None
 
     def _disconnect(self) -> None:
-        self.state = None
         streams, self._streams = self._streams, None
         if streams is not None:
             streams[1].transport.abort()
+        if self.state is not None:
+            self.state = None
+            self._on_state()
 
     async def _beat(self) -> None:
         while True:
@@ -111,6 +124,9 @@ class OutputsClient:
             try:
                 if self._latest is not None:
                     await self._send_beat(self._latest)
+                while self._errands:
+                    op, fields = self._errands.popitem()
+                    await self._exchange(op, **fields)
                 self.error = None
             except Refused as refusal:
                 self.error = refusal
@@ -134,6 +150,7 @@ class OutputsClient:
             line = await _ask(self._streams, {"op": op, **fields})
             refusal, state = _answer(line)
             self.state = state
+        self._on_state()
         if refusal is not None:
             raise refusal
         return state

@@ -21,7 +21,7 @@ from smallbms.errors import OutputError
 
 CONSUMER = "smallbms-outputs"
 CHIP_INFO = struct.Struct("<32s32sI")
-LINE_INFO = struct.Struct("<32s32sIIQ")  # then 10 attributes and padding, not used here
+LINE_INFO = struct.Struct("<32s32sI")  # then flags and attributes, not used here
 LINE_INFO_SIZE = 256
 REQUEST_SIZE = 592
 REQUEST_CONFIG_AT = 64 * 4 + 32
@@ -53,7 +53,6 @@ ID_DEBOUNCE = 3
 class Flag(IntFlag):
     """gpio_v2_line_flag."""
 
-    USED = 1 << 0
     ACTIVE_LOW = 1 << 1
     INPUT = 1 << 2
     OUTPUT = 1 << 3
@@ -78,10 +77,8 @@ DRIVES = {"push_pull": Flag(0), "open_drain": Flag.OPEN_DRAIN, "open_source": Fl
 class LineInfo(NamedTuple):
     """What the kernel says of a line that may be someone else's."""
 
-    offset: int
     name: str
     consumer: str
-    flags: Flag
 
 
 class Chip:
@@ -103,12 +100,12 @@ class Chip:
         os.close(self._fd)
 
     def info(self, offset: int) -> LineInfo:
-        """Return the name, the holder and the flags of a line."""
+        """Return the name and the holder of a line."""
         answer = bytearray(LINE_INFO_SIZE)
-        LINE_INFO.pack_into(answer, 0, b"", b"", offset, 0, 0)
+        LINE_INFO.pack_into(answer, 0, b"", b"", offset)
         fcntl.ioctl(self._fd, GET_LINE_INFO, answer)
-        name, consumer, found, _, flags = LINE_INFO.unpack_from(answer)
-        return LineInfo(offset=found, name=_text(name), consumer=_text(consumer), flags=Flag(flags & 0x7FF))
+        name, consumer, _ = LINE_INFO.unpack_from(answer)
+        return LineInfo(name=_text(name), consumer=_text(consumer))
 
     def offset_of(self, line: int | str) -> int:
         """Return the offset of a line given by offset or name; raise OutputError."""

@@ -127,11 +127,15 @@ class Keeper:
         )
 
     def _pass_time(self, now_s: float) -> None:
-        was_armed, was_expired = self._guard.armed, self._guard.update.expired
-        self._guard = rules.tick(self._guard, now_s, self._limits)
-        if was_armed and not self._guard.armed:
+        """Let the rules see the time; what it takes away is off the pins before anything else is looked at."""
+        before = self._guard
+        self._guard = rules.tick(before, now_s, self._limits)
+        if self._guard == before:
+            return
+        self._drive(now_s)
+        if before.armed and not self._guard.armed:
             say(f"no command for {self._limits.silence_s:g} s: disarmed")
-        if self._guard.update.expired and not was_expired:
+        if self._guard.update.expired and not before.update.expired:
             say(f"update to {self._guard.update.version}: no healthy version in {self._limits.update_s:g} s")
 
     def _carry_out(self, client: int, request: Hello | Order, now_s: float) -> None:
@@ -180,6 +184,8 @@ class Keeper:
             pins, update = saved["pins"], saved["update"]
             if isinstance(update, dict):
                 self._guard = Guard(update=Update(**update).restarted())
+            if self._guard.update.failed:
+                say(f"update to {self._guard.update.version}: failed, not acknowledged")
             if isinstance(pins, dict):
                 self._board, self._pins = Board(pinout.parse(pins), now_s), pins
         except FileNotFoundError:

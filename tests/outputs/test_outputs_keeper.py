@@ -1,0 +1,73 @@
+"""The rules on simulated pins, without a process, so that time is an argument."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from outputs_process import PINS_ON, PINS_SAFE
+
+from smallbms.outputs.guard import Limits
+from smallbms.outputs.keeper import Keeper
+from smallbms.outputs.protocol import Arm, Code, Command, GetState, Heartbeat, Hello, Led, Refused, Request, Role
+from smallbms.outputs.update import UpdatePhase
+
+ON = Command(atc=True, atd=True, pre_alarm=True, blue_led=Led.BLINK)
+CLIENT, OTHER = 7, 8
+
+
+class Bench:
+    """A keeper in control of one client, all on at 100 s."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "pins.json"
+        self.saved = str(folder / "saved")
+        pins = {"outputs": {"kind": "simulated", "state_file": str(self.file)}}
+        self.keeper = Keeper(self.saved, Limits(), 100.0)
+        for request in (Hello(1, Role.CONTROL, pins), Arm(100.0), Heartbeat(1, 100.0, ON)):
+            self.keeper.obey(CLIENT, request, 100.0)
+
+    def shown(self) -> dict[str, object]:
+        shown: dict[str, object] = json.loads(self.file.read_text())
+        return shown
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.mark.parametrize("request_", [GetState(), Heartbeat(2, 102.0, ON), Hello(1, Role.CONTROL, {})])
+def test_what_time_took_away_is_off_before_any_answer(bench: Bench, request_: Request) -> None:
+    assert bench.shown() == PINS_ON
+    try:
+        bench.keeper.obey(OTHER if isinstance(request_, Hello) else CLIENT, request_, 102.0)
+    except Refused as refusal:
+        assert refusal.code in (Code.NOT_ARMED, Code.CONTROL_TAKEN)
+    assert bench.shown() == PINS_SAFE
+
+
+def test_the_last_refusal_is_kept_for_all_to_see(bench: Bench) -> None:
+    with pytest.raises(Refused):
+        bench.keeper.obey(OTHER, Arm(100.0), 100.5)
+    last = bench.keeper.state(101.0).last_refusal
+    assert last is not None
+    assert (last.code, last.at_s) == (Code.HELLO_FIRST, 0.5)
+
+
+def test_every_drive_is_a_new_reading(bench: Bench) -> None:
+    before = bench.keeper.state(100.0).readings
+    bench.keeper.tick(100.1)
+    assert bench.keeper.state(100.1).readings == before + 1
+
+
+@pytest.mark.parametrize("field", ["pins", "update"])
+def test_a_saved_file_with_a_wrong_part_keeps_the_outputs_off(bench: Bench, field: str) -> None:
+    saved = json.loads(Path(bench.saved).read_text())
+    Path(bench.saved).write_text(json.dumps({**saved, field: {"nonsense": 1}}))
+    keeper = Keeper(bench.saved, Limits(), 200.0)
+    keeper.tick(200.1)
+    state = keeper.state(200.1)
+    assert (state.armed, state.update.phase) == (False, UpdatePhase.NONE)
+    assert not (state.applied.atc or state.applied.atd)
