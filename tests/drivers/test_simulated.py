@@ -18,11 +18,11 @@ from smallbms.drivers.simulated import (
     SimulatedBattery,
     board_protections,
 )
-from smallbms.drivers.simulated_cells import CHARGE_EFFICIENCY, SELF_DISCHARGE_C
+from smallbms.drivers.simulated_cells import CHARGE_EFFICIENCY
 from smallbms.model import BatteryModel, BatteryReading
 from smallbms.words import Direction, Fault
 
-EVEN = Build(capacity_spread_pct=0.0, resistance_spread_pct=0.0, balance_a=0.0)
+EVEN = Build(capacity_spread_pct=0.0, resistance_spread_pct=0.0, self_discharge_pct=0.0, balance_a=0.0)
 
 
 def model(capacity_ah: float = 100.0, resistance_mohm: float = 2.0, cells: int = 4) -> BatteryModel:
@@ -157,8 +157,7 @@ def test_charge_is_conserved(steps: list[tuple[float, float]]) -> None:
     expected_ah = battery.true_ah
     for current_a, dt_s in steps:
         battery.step(dt_s, current_a, 25.0)
-        gained_a = current_a * (CHARGE_EFFICIENCY if current_a > 0 else 1.0) - SELF_DISCHARGE_C * 2000
-        expected_ah += gained_a * dt_s / 3600
+        expected_ah += current_a * (CHARGE_EFFICIENCY if current_a > 0 else 1.0) * dt_s / 3600
     assert battery.true_ah == pytest.approx(expected_ah, abs=1e-6)
 
 
@@ -251,7 +250,13 @@ def test_a_leaking_cell_drifts_until_it_is_healed() -> None:
     assert battery.true_ah == pytest.approx(60.0 - 20.0 / 4, abs=0.05)
     battery.leak(3, 0.0)
     battery.step(36_000.0, 0.0, 25.0)
-    assert battery.true_cell_voltages_v[2] == pytest.approx(drifted_v[2], abs=0.001)
+    assert battery.true_cell_voltages_v[2] == drifted_v[2]
+
+
+def test_a_resting_battery_loses_its_share_a_month() -> None:
+    battery = SimulatedBattery(model(), soc_pct=80.0, build=replace(EVEN, self_discharge_pct=3.0))
+    battery.step(30 * 86_400.0, 0.0, 25.0)
+    assert battery.true_soc_pct == pytest.approx(77.0)
 
 
 def test_a_bad_cell_sags_under_load_only() -> None:

@@ -148,6 +148,7 @@ def test_atd_off_cuts_what_hangs_on_the_load_disconnect() -> None:
         (True, None, 50.0, 50.0),
         (True, None, 0.0, 0.0),
         (True, Charger(power_w=500.0, limit_a=30.0, setpoint_v=14.2), 50.0, 80.0),
+        (True, Charger(power_w=500.0, limit_a=30.0, setpoint_v=13.0), 50.0, 50.0),
     ],
 )
 def test_an_inverter_keeps_within_the_dcl(

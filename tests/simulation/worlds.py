@@ -14,7 +14,7 @@ MODEL = BatteryModel(
     name="12.8/200", cells=4, nominal_v=12.8, capacity_ah=200, charge_v=14.2, float_v=13.5, end_of_discharge_v=11.2,
     resistance_mohm=1, continuous_charge_a=200, continuous_discharge_a=200, peak_charge_a=400, peak_discharge_a=400,
 )  # fmt: skip
-EVEN = Build(capacity_spread_pct=0.0, resistance_spread_pct=0.0, balance_a=0.0)
+EVEN = Build(capacity_spread_pct=0.0, resistance_spread_pct=0.0, self_discharge_pct=0.0, balance_a=0.0)
 LIMITLESS = {"cvl_v": 99.0, "ccl_a": 9999.0, "dcl_a": 9999.0}
 
 

@@ -15,6 +15,7 @@ from smallbms.model import BatteryModel, BatteryReading, Identity
 from smallbms.words import Direction, Fault
 
 LONGEST_STEP_S: Final = 60.0  # a longer step is cut: heat and balancing follow once a step
+HOURS_A_MONTH: Final = 30 * 24
 BALANCE_FROM_V: Final = 3.45
 BALANCE_SPREAD_V: Final = 0.005
 CHARGED_CELL_V: Final = 3.45  # above it with less than the tail current the battery calls itself full
@@ -60,8 +61,8 @@ def board_protections(model: BatteryModel) -> tuple[Protection, ...]:
         (Fault.DISCHARGE_OVER_CURRENT, Direction.DISCHARGE, Quantity.CURRENT_A, -1.2 * model.peak_discharge_a, 0.1),
     )
     return tuple(
-        Protection(fault=fault, blocks=blocks, quantity=quantity, trip=trip, release=release)
-        for fault, blocks, quantity, trip, release in table
+        Protection(fault=fault, blocks=blocks, quantity=what, trip=trip, release=release)
+        for fault, blocks, what, trip, release in table
     )
 
 
@@ -90,6 +91,7 @@ class Build:
 
     capacity_spread_pct: float = 0.5
     resistance_spread_pct: float = 5.0
+    self_discharge_pct: float = 2.0  # a month
     balance_a: float = 0.5
     protections: tuple[Protection, ...] = ()
     trips: bool = False  # protections open its own switches; else it only reports them
@@ -222,15 +224,15 @@ class SimulatedBattery:
     def _make_cells(self, soc_pct: float, temperature_c: float, offsets_pct: tuple[float, ...]) -> Cells:
         model, build, count = self.model, self._build, self.model.cells
         offsets = [*offsets_pct, *[0.0] * count][:count]
+        spread = [self._random.gauss(0, build.capacity_spread_pct) for _ in offsets]
         return Cells(
             socs=[(soc_pct + offset) / 100 for offset in offsets],
-            capacities_ah=[
-                model.capacity_ah * (1 + self._random.gauss(0, build.capacity_spread_pct) / 100) for _ in offsets
-            ],
+            capacities_ah=[model.capacity_ah * (1 + pct / 100) for pct in spread],
             factors=[1 + self._random.gauss(0, build.resistance_spread_pct) / 100 for _ in offsets],
             nominal_ah=model.capacity_ah,
             r0_ohm=model.resistance_mohm / 1000 / count,
             temperature_c=temperature_c,
+            drain_a=model.capacity_ah * build.self_discharge_pct / 100 / HOURS_A_MONTH,
         )
 
     def _advance(self, dt_s: float, current_a: float, ambient_c: float) -> None:

@@ -12,7 +12,6 @@ from math import exp
 from typing import Final
 
 CHARGE_EFFICIENCY: Final = 0.998  # [E]
-SELF_DISCHARGE_C: Final = 0.02 / (30 * 24)  # [E] 2 % a month
 
 _OCV_V: Final = {  # of a rested cell: temperature → SoC in % → V
     0: {0: 3.175, 5: 3.209, 10: 3.230, 20: 3.264, 30: 3.277, 50: 3.282, 60: 3.293, 65: 3.304, 70: 3.314, 75: 3.318,
@@ -92,11 +91,12 @@ class Cells:
         nominal_ah: float,
         r0_ohm: float,
         temperature_c: float,
+        drain_a: float,
     ) -> None:
         self.socs = socs
         self.capacities_ah = capacities_ah
         self.factors = factors
-        self.drains_a = [SELF_DISCHARGE_C * nominal_ah] * len(socs)
+        self.drains_a = [drain_a] * len(socs)
         self.voltages_v = [0.0] * len(socs)
         self.temperature_c = temperature_c
         self._shares = [1 / capacity_ah for capacity_ah in capacities_ah]

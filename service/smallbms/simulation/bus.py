@@ -84,6 +84,7 @@ class Bus:
         if emf_v < self._brown_out_v:
             return 0.0
         power_w = self._inverter_w + self._load_w
+        offers = [offer for offer in offers if offer[0] > emf_v]  # the others give nothing
         offered_a = sum([offer_a for _, offer_a in offers])
         highest_v = max([emf_v, *[setpoint_v for setpoint_v, _ in offers]])
         voltage_v = min(emf_v + resistance_ohm * (offered_a - power_w / emf_v), highest_v)
