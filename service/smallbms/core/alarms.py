@@ -73,9 +73,7 @@ Alarms = Mapping[AlarmCode, AlarmMemory]
 
 def _counting(name: str) -> Rule:
     """The reason's condition holds, though its delay is not over."""
-    return lambda facts: any(
-        latch.tripped or latch.level_s > 0.0 or latch.readings > 0 for latch in facts.latches.get(name, {}).values()
-    )
+    return lambda facts: any(latch.tripped or latch.counting for latch in facts.latches.get(name, {}).values())
 
 
 def _low_soc(facts: Facts) -> bool:

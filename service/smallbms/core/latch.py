@@ -43,6 +43,7 @@ class Latch:
     finding: Finding
     tripped: bool = False
     since_s: float = 0.0
+    counting: bool = False  # the condition held in the last step
     level_s: float = 0.0
     readings: int = 0
     stamp: float = -inf
@@ -56,14 +57,16 @@ class Latch:
 def raised(latch: Latch | None, finding: Finding, dt_s: float, delay_s: float, now_s: float) -> Latch:
     """The condition holds and has not tripped yet: count its time and its readings."""
     if latch is None:
-        return Latch(finding=finding, since_s=now_s, readings=int(finding.strong), stamp=finding.stamp)
+        latch = Latch(finding=finding, since_s=now_s)
     readings = latch.readings
     if finding.stamp != latch.stamp:
         readings = readings + 1 if finding.strong else 0
+    held_s = dt_s if latch.counting else 0.0
     return replace(
         latch,
         finding=finding,
-        level_s=min(latch.level_s + dt_s, delay_s),
+        counting=True,
+        level_s=min(latch.level_s + held_s, delay_s),
         readings=readings,
         stamp=finding.stamp,
     )
@@ -71,7 +74,7 @@ def raised(latch: Latch | None, finding: Finding, dt_s: float, delay_s: float, n
 
 def lowered(latch: Latch, dt_s: float) -> Latch:
     """The condition does not hold: count down; readings in a row begin anew."""
-    return replace(latch, level_s=max(0.0, latch.level_s - dt_s), readings=0)
+    return replace(latch, counting=False, level_s=max(0.0, latch.level_s - dt_s), readings=0)
 
 
 def tripped(latch: Latch, repeat: Repeat | None, mark: float, now_s: float) -> Latch:
@@ -81,7 +84,15 @@ def tripped(latch: Latch, repeat: Repeat | None, mark: float, now_s: float) -> L
         trips = tuple(t for t in trips if now_s - t < repeat.window_s)[-repeat.trips :]
         held = len(trips) >= repeat.trips
     return replace(
-        latch, tripped=True, since_s=now_s, clear_since_s=None, trips=trips, held=held, charged_ah=0.0, mark=mark
+        latch,
+        tripped=True,
+        counting=False,
+        since_s=now_s,
+        clear_since_s=None,
+        trips=trips,
+        held=held,
+        charged_ah=0.0,
+        mark=mark,
     )
 
 
@@ -95,6 +106,6 @@ def released(latch: Latch, repeat: Repeat | None, now_s: float) -> Latch | None:
 
 def forgettable(latch: Latch, repeat: Repeat | None, now_s: float) -> bool:
     """Not tripped, not counting, and no trip that still counts."""
-    if latch.tripped or latch.level_s > 0.0 or latch.readings:
+    if latch.tripped or latch.counting or latch.level_s > 0.0:
         return False
     return not any(repeat and now_s - t < repeat.window_s for t in latch.trips)
