@@ -32,7 +32,8 @@ class PtyServer:
         self._board = board
         self._byte_s = BITS_PER_BYTE / baud if baud else 0.0
         self._turnaround_s = turnaround_s if baud else 0.0
-        self._replies: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+        self._replies: asyncio.Queue[tuple[int, float, bytes]] = asyncio.Queue()
+        self._times_plugged = 0
         self._master: int | None = None
         self._slave: int | None = None
 
@@ -41,9 +42,9 @@ class PtyServer:
         self.plug()
         try:
             while True:
-                delay_s, reply = await self._replies.get()
+                times_plugged, delay_s, reply = await self._replies.get()
                 await asyncio.sleep(delay_s)
-                await self._transmit(reply)
+                await self._transmit(reply, times_plugged)
         finally:
             self.unplug()
 
@@ -51,10 +52,11 @@ class PtyServer:
         """Appear under `path`; nothing if plugged in."""
         if self._master is not None:
             return
+        self._times_plugged += 1
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
-        asyncio.get_running_loop().add_reader(self._master, self._on_request)
+        asyncio.get_running_loop().add_reader(self._master, self._on_request, self._master)
         self.path.unlink(missing_ok=True)
         self.path.symlink_to(os.ttyname(self._slave))
 
@@ -68,20 +70,20 @@ class PtyServer:
         os.close(self._master)
         self._master = self._slave = None
 
-    def _on_request(self) -> None:
-        if self._master is None:
-            return
-        request = os.read(self._master, 4096)
+    def _on_request(self, master: int) -> None:
+        request = os.read(master, 4096)
         reply = self._board.receive(request)
         if reply:
-            self._replies.put_nowait((len(request) * self._byte_s + self._turnaround_s, reply))
+            delay_s = len(request) * self._byte_s + self._turnaround_s
+            self._replies.put_nowait((self._times_plugged, delay_s, reply))
 
-    async def _transmit(self, reply: bytes) -> None:
+    async def _transmit(self, reply: bytes, times_plugged: int) -> None:
+        """Send at the line's pace, unless the adapter that was asked has been unplugged."""
         step = CHUNK if self._byte_s else len(reply)
         for start in range(0, len(reply), step):
             chunk = reply[start : start + step]
             await asyncio.sleep(len(chunk) * self._byte_s)
-            if self._master is None:
+            if self._master is None or self._times_plugged != times_plugged:
                 return
             with contextlib.suppress(BlockingIOError):  # nobody reads: as on a wire, the bytes are lost
                 os.write(self._master, chunk)

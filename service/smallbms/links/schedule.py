@@ -101,7 +101,8 @@ class Schedule:
         if silent and (not awake or self._slot - self._silent_slot >= SILENT_SLOTS):
             self._silent_slot = self._slot
             return silent
-        near = self._near_limit & awake
+        just_read = self._slot - 1
+        near = frozenset(n for n in self._near_limit & awake if self._members[n].last_slot != just_read)
         if near and self._slot - self._near_slot >= 2:
             self._near_slot = self._slot
             return near
