@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import Callable
 from typing import cast
 
@@ -31,6 +32,7 @@ class Stream(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._sasl_line = b""
         self._frames = FrameReader()
+        self._received: deque[bytes] = deque()
         self._failure: BaseException | None = None
 
     @property
@@ -75,8 +77,13 @@ class Stream(asyncio.Protocol):
         except ValueError as error:
             self.abort(ConnectionError(str(error)))
             return
-        for frame in frames:
-            self._on_frame(frame)
+        self._received.extend(frames)
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Stop while the socket is full, or the answers to many calls would pile up."""
+        while self._received and self.writable:
+            self._on_frame(self._received.popleft())
 
     def _authenticate(self, data: bytes) -> bytes:
         """The client's side of SASL EXTERNAL (D-Bus specification, "Authentication Protocol"): what follows it."""
@@ -96,8 +103,10 @@ class Stream(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.writable = True
-        self._transport.resume_reading()
         self._on_drained()
+        self._hand_over()
+        if self.writable:
+            self._transport.resume_reading()
 
     def eof_received(self) -> None:
         self._failure = self._failure or ConnectionResetError("the bus daemon closed the connection")

@@ -57,6 +57,7 @@ class Connection:
         self._stream = Stream(self._received, self._drained)
         self._stream.lost.add_done_callback(self._lost)
         self._serial = 0
+        self._dropped = 0
         self._replies: dict[int, asyncio.Future[Message]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._call_handler: Handler | None = None
@@ -192,7 +193,8 @@ class Connection:
         try:
             received = self._parser(frame)
         except ValueError as error:
-            log.warning("dropped a message from the bus: %s", error)
+            log.log(logging.DEBUG if self._dropped else logging.WARNING, "dropped a message from the bus: %s", error)
+            self._dropped += 1
             return
         if received.kind is MessageKind.CALL:
             self._called(received)

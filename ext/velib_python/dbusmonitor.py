@@ -79,7 +79,7 @@ class DbusMonitor:
         self._services: dict[str, _Service] = {}
 
     async def start(self) -> None:
-        """Scan what is there now and follow the rest."""
+        """Scan what is there now (10 s at most for one that does not answer, which is left out) and follow the rest."""
         for member in CHANGE_SIGNALS:
             await self._bus.add_signal_handler(self._items_changed, interface=BUS_ITEM, member=member)
         await self._bus.add_signal_handler(

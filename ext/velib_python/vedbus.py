@@ -104,8 +104,8 @@ class VeDbusService:
         hold: those are published as invalid, all others as given.
         """
         items, changed = self._tree.items, self._changed
-        if unknown := values.keys() - items.keys():
-            raise KeyError(f"{self.name} has no {', '.join(sorted(unknown))}")
+        if not values.keys() <= items.keys():
+            raise KeyError(f"{self.name} has no {', '.join(path for path in values if path not in items)}")
         refused = []
         for path, value in values.items():
             item = items[path]

@@ -240,3 +240,52 @@ async def test_a_wrong_daemon_is_refused(tmp_path: object, answer: bytes | None,
         with pytest.raises(ConnectionError, match=reason):
             await connect(f"unix:path={tmp_path}/bus", timeout_s=0.3)
         await done.wait()
+
+
+async def test_a_message_that_cannot_be_parsed_is_dropped_alone(
+    tmp_path: object, library: LibraryName, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No daemon forwards such a message today, so one is played here."""
+    done = asyncio.Event()
+
+    def answer(serial: int) -> bytes:
+        fields = header_fields({Field.REPLY_SERIAL: serial, Field.SIGNATURE: "s"})
+        return message(MessageKind.RETURN, serial, fields, marshal("s", ":1.1"))
+
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n")
+        writer.write(b"OK 1234\r\n")
+        await reader.readuntil(b"BEGIN\r\n")
+        damaged = bytearray(answer(2))
+        damaged[1] = 9
+        writer.write(answer(1) + bytes(damaged) * 2 + answer(2))
+        await reader.read()
+        writer.close()
+        done.set()
+
+    async with await asyncio.start_unix_server(play, f"{tmp_path}/bus"):
+        bus = await connect(f"unix:path={tmp_path}/bus", library=library)
+        with contextlib.suppress(TimeoutError):
+            await bus.call("a.b", "/", "a.b", "C", timeout_s=0.05)
+        assert bus.unique_name == ":1.1" and not bus.closed
+        await bus.close()
+        await done.wait()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+async def test_a_flood_of_calls_is_answered_at_the_pace_of_the_socket(daemon: Daemon, bus: Connection) -> None:
+    await serve(bus, 500)
+    fields = header_fields({
+        Field.PATH: "/", Field.DESTINATION: NAME, Field.INTERFACE: BUS_ITEM, Field.MEMBER: "GetItems",
+    })  # fmt: skip
+    calls = 100  # a daemon grants 128 open calls
+    most_waiting = answered = 0
+    frames = FrameReader()
+    async with raw_client(daemon) as (reader, writer), asyncio.timeout(20):
+        writer.write(b"".join(message(MessageKind.CALL, serial, fields) for serial in range(2, calls + 2)))
+        while answered < calls:
+            data = await reader.read(1 << 20)
+            most_waiting = max(most_waiting, bus.bytes_waiting)
+            answered += sum(len(frame) > 10_000 for frame in frames.feed(data))
+    assert most_waiting < 512 * 1024
+    assert not bus.closed
