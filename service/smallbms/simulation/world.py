@@ -40,8 +40,8 @@ class Flow:
 class World:
     """A bank with sun, chargers and loads; the same steps give the same world.
 
-    Its time is its own: a step of 1 s is `acceleration` seconds here. `chargers`, `loads`, `weather` and the batteries
-    of `bank` may be changed between steps.
+    Its time is its own: a step of 1 s is `acceleration` seconds here, and `time_s` is the clock to judge its readings
+    by. `chargers`, `loads`, `weather` and the batteries of `bank` may be changed between steps.
     """
 
     def __init__(
