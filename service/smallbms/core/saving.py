@@ -55,6 +55,7 @@ def saved(state: EngineState, wall_s: float) -> Json:
         },
         "floating": state.limits.phase is Phase.FLOAT,
         "update": {"phase": state.update.phase.value, "failed": state.update.failed},
+        "readable": sorted(b.battery.number for b in state.batteries.values() if b.battery.online),
         "last_errors": [asdict(stamp) for stamp in state.last_errors],
     }
 
@@ -68,6 +69,12 @@ def restored(data: Mapping[str, Any], now_s: float, wall_s: float) -> tuple[Engi
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             notices.append(f"stored {name} cannot be read ({type(error).__name__}: {error}): it starts anew")
     return state, tuple(notices)
+
+
+def readable(data: Mapping[str, Any]) -> frozenset[int]:
+    """The batteries that could be read when this was saved; an update is healthy once they are read again."""
+    numbers = data.get("readable")
+    return frozenset(n for n in numbers if isinstance(n, int)) if isinstance(numbers, list) else frozenset()
 
 
 def _latch_to_json(name: str, key: int, latch: Latch, now_s: float) -> Json:

@@ -1,1 +1,1 @@
-
+"""What is measured beside the batteries: the voltage of the bank."""

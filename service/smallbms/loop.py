@@ -1,0 +1,199 @@
+"""The loop: whatever comes in wakes it, one engine step decides, the pins are told, then everyone else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, replace
+
+from smallbms.changes import Acknowledge, Change
+from smallbms.core import engine, history
+from smallbms.core.interlock import interlock
+from smallbms.core.state import EngineState, Inputs, Snapshot
+from smallbms.door import Door
+from smallbms.links.base import Link
+from smallbms.links.waiter import Waiter
+from smallbms.memory import Memory
+from smallbms.model import BankSpec, BatteryReading, Decision, DeviceIdentity, Event, Measurement, Thresholds
+from smallbms.outputs.client import OutputsClient
+from smallbms.readback import read_back
+from smallbms.settings import Settings
+from smallbms.store import Store
+from smallbms.words import Direction, EventKind, ReasonCode, UpdatePhase
+
+_log = logging.getLogger(__name__)
+
+_LOUD = {EventKind.TRIP, EventKind.RELEASE, EventKind.ERROR}
+_WAITING = {ReasonCode.STARTING, ReasonCode.UPDATING}  # no word against discharging, only none for it yet
+
+
+class Loop:
+    """Owns the engine's state; `settings` and wishes come in by `door`, readings by `on_reading`.
+
+    `publish` gets a Snapshot after each step, once the outputs process has answered it.
+    """
+
+    def __init__(
+        self,
+        *,
+        spec: BankSpec,
+        state: EngineState,
+        settings: Settings,
+        identity: DeviceIdentity,
+        store: Store,
+        memory: Memory,
+        outputs_path: str,
+        pins: dict[str, object],
+        readable_before: frozenset[int],
+        vbat_v: Callable[[], float | None] = lambda: None,
+    ) -> None:
+        self.door = Door(settings, self._changed)
+        self.outputs = OutputsClient(outputs_path, pins, on_state=self._outputs_spoke)
+        self.identity = identity
+        self.publish: Callable[[Snapshot], None] = lambda snapshot: None
+        self.app_connected: Callable[[], bool] = lambda: False
+        self._spec = spec
+        self._state = state
+        self._store = store
+        self._memory = memory
+        self._vbat_v = vbat_v
+        self._readable_before = readable_before
+        self._links: tuple[Link, ...] = ()
+        self._readings: dict[int, BatteryReading] = {}
+        self._previous: dict[int, BatteryReading] = {}
+        self._measurement = Measurement()
+        self._decision: Decision | None = None
+        self._read_back = read_back(None, None)
+        self._unpublished = False
+        self._waiter = Waiter()
+        self._due = True
+        self._near_limit: frozenset[int] = frozenset()
+
+    def attach(self, links: Iterable[Link]) -> None:
+        """The links whose batteries may be asked for more."""
+        self._links = tuple(links)
+
+    def on_reading(self, number: int, reading: BatteryReading) -> None:
+        """A battery was read."""
+        before = self._readings.get(number)
+        if before is not None:
+            self._previous = {**self._previous, number: before}
+        self._readings = {**self._readings, number: reading}
+        self.wake()
+
+    def wake(self) -> None:
+        """Step soon: something is new."""
+        self._due = True
+        self._waiter.wake()
+
+    def keep_all(self) -> None:
+        """Hand the newest state to the store, before the end."""
+        self._memory.keep(self._state, time.time(), now=True)
+
+    async def run(self) -> None:
+        """Step when something is new, at the engine's own deadline, and at least every 0.5 s."""
+        while True:
+            if not self._due and self._decision is not None:
+                await self._waiter.wait(min(self._decision.wake_at_s, self._state.last_s + engine.STEP_S))
+            else:
+                await asyncio.sleep(0)
+            self._due = False
+            self._step()
+
+    def _step(self) -> None:
+        now_s, wall_s = time.monotonic(), time.time()
+        changes = self.door.take()
+        self._measurement = Measurement(readings=self._readings, previous=self._previous, vbat_v=self._vbat_v())
+        self._state, decision = engine.step(
+            self._state,
+            Inputs(
+                measurement=self._measurement,
+                settings=self.door.settings,
+                spec=self._spec,
+                changes=changes,
+                outputs=self._read_back,
+                wall_s=wall_s,
+                app_connected=self.app_connected(),
+                store_ok=self._store.ok,
+            ),
+            now_s,
+        )
+        self._decision = decision
+        limits = decision.bank.model.thresholds if decision.bank.model else Thresholds()
+        against = {r.code for r in decision.reasons if Direction.DISCHARGE in r.blocks}
+        self._unpublished = True
+        self.outputs.send(
+            interlock(decision, self._measurement, limits, self._spec, now_s),
+            now_s,
+            cell_alarm=decision.cell_alarm,
+            starting=bool(against) and against <= _WAITING,
+        )
+        self._ask_links(decision)
+        self._remember(decision, changes, wall_s)
+        if not self._read_back.reachable:
+            self._publish()
+
+    def _ask_links(self, decision: Decision) -> None:
+        for number in decision.urgent_cells:
+            for link in self._links:
+                if number in link.numbers:
+                    link.urge(number)
+        if decision.near_limit != self._near_limit:
+            self._near_limit = decision.near_limit
+            for link in self._links:
+                link.set_near_limit(decision.near_limit & link.numbers)
+
+    def _remember(self, decision: Decision, changes: tuple[Change, ...], wall_s: float) -> None:
+        model = decision.bank.model
+        if model is not None and self.door.know(model):
+            _log.warning("settings moved into the bounds of %s", model.name)
+            self._memory.keep_settings(self.door.settings)
+        for event in decision.events:
+            if event.kind in _LOUD:
+                _log.warning("%s %s: %s", event.kind, event.code, event.text)
+            self._store.log(event_record(event))
+        self._memory.keep(self._state, wall_s)
+        if any(isinstance(change, Acknowledge) for change in changes):
+            self.outputs.acknowledge_soon()
+        if self._read_back.update in (UpdatePhase.RUNNING, UpdatePhase.EXPIRED) and self._is_healthy(decision):
+            self.outputs.healthy_soon(self.identity.version)
+
+    def _is_healthy(self, decision: Decision) -> bool:
+        """Every battery that was readable before an update has been read."""
+        return self._readable_before <= {b.number for b in decision.bank.batteries if b.online}
+
+    def _changed(self, change: Change) -> None:
+        self._memory.keep_settings(self.door.settings)
+        self.wake()
+
+    def _outputs_spoke(self) -> None:
+        """The outputs process answered, or is gone: now everyone may hear what it did."""
+        before = self._read_back
+        self._read_back = after = read_back(self.outputs.state, self.outputs.error)
+        if (after.reachable, after.remote_on, after.update) != (before.reachable, before.remote_on, before.update):
+            self.wake()
+        self._publish()
+
+    def _publish(self) -> None:
+        if not self._unpublished or self._decision is None:
+            return
+        self._unpublished = False
+        self.publish(
+            Snapshot(
+                measurement=self._measurement,
+                decision=self._decision,
+                outputs=self._read_back,
+                history=history.page(self._state.history),
+                last_errors=self._state.last_errors,
+                settings=self.door.settings,
+                identity=replace(self.identity, custom_name=self.door.settings.custom_name),
+                wall_s=time.time(),
+            )
+        )
+
+
+def event_record(event: Event) -> dict[str, object]:
+    """An event as the log keeps it."""
+    return {name: value for name, value in asdict(event).items() if value is not None}

@@ -1,0 +1,1 @@
+"""Days in a file: what happens, and what must come of it."""
