@@ -169,6 +169,13 @@ def test_no_load_runs_below_half_the_voltage(soc_pct: float, load_w: float) -> N
     assert run(shore_world(soc_pct, load_w=load_w))[0].load_a == 0.0
 
 
+def test_with_the_batteries_switches_open_nothing_runs() -> None:
+    world = shore_world(50.0, charger=SHORE, load_w=500.0)
+    world.bank.batteries[0].charge_switch_open = world.bank.batteries[0].discharge_switch_open = True
+    flow = run(world)[0]
+    assert (flow.voltage_v, flow.current_a, flow.charge_a, flow.load_a) == (0.0, 0.0, 0.0, 0.0)
+
+
 def test_two_chargers_throttle_from_the_lower_voltage_on() -> None:
     world = shore_world(99.3, charger=Charger(power_w=600.0, limit_a=99.0, setpoint_v=13.6))
     world.chargers["high"] = Charger(power_w=600.0, limit_a=99.0, setpoint_v=14.2)

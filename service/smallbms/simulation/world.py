@@ -125,12 +125,13 @@ class World:
         )
         voltage_v, current_a = self.bank.step(dt_s, bus.net_current_a, ambient_c)
         self.time_s += dt_s
+        connected = voltage_v > 0  # with every battery's switches open nothing runs, whatever was asked for
         return Flow(
             time_s=self.time_s,
             voltage_v=voltage_v,
             current_a=current_a,
-            charge_a=bus.charge_a,
-            load_a=bus.load_a,
+            charge_a=bus.charge_a if connected else 0.0,
+            load_a=bus.load_a if connected else 0.0,
             sun=sun,
             ambient_c=ambient_c,
         )
