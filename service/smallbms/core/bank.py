@@ -127,7 +127,7 @@ def _error(
         memory = memories.get(battery.number)
         if memory is None or battery.reading is None:
             continue
-        if memory.doubts.strange >= STRANGE_READINGS or _is_unknown(battery):
+        if memory.doubts.strange >= STRANGE_READINGS or _is_unknown(memory):
             return BankError.UNKNOWN_BATTERY, battery.number
         if battery.model is not None:
             models[battery.model.name] = battery.model
@@ -139,8 +139,9 @@ def _error(
     return _topology_error(len(batteries), model, series, spec.series, vbat_v, mean_v), None
 
 
-def _is_unknown(battery: Battery) -> bool:
-    cells = len(battery.reading.cell_voltages_v) if battery.reading else 0
+def _is_unknown(memory: BatteryMemory) -> bool:
+    """No model, or one of another cell count than the battery was first read with."""
+    battery, cells = memory.battery, memory.cell_count
     return battery.online and (battery.model is None or (cells > 0 and cells != battery.model.cells))
 
 

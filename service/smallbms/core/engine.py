@@ -84,9 +84,10 @@ def _perceive(state: EngineState, inputs: Inputs, now_s: float) -> Work:
     known = {} if _asked(inputs.changes, Acknowledge) and state.error is BankError.UNKNOWN_BATTERY else state.batteries
     batteries = dict(known)
     for member in inputs.spec.members:
-        raw = measured.readings.get(member.number)
-        if raw is not None:
-            batteries[member.number] = judge(known.get(member.number), member, raw, now_s)
+        memory = known.get(member.number)
+        raw = measured.readings.get(member.number) or (memory.raw if memory else None)
+        if raw is not None:  # a reading that a link took back still gets older
+            batteries[member.number] = judge(memory, member, raw, now_s)
     vbat = bank.watch_vbat(state.vbat, measured.vbat_v, now_s)
     pack = bank.assemble(inputs.spec, batteries, vbat_v=measured.vbat_v, vbat=vbat, shunt=measured.shunt, now_s=now_s)
     counted, touched = soc.count(state.soc, pack, now_s), False

@@ -46,12 +46,17 @@ _NONE = Doubts()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatteryMemory:
-    """What is remembered of one battery; `key` and `cell_count` are those of its first reading."""
+    """What is remembered of one battery; `key` and `cell_count` are those it was first read with.
+
+    `cells_v`, `cells_at_s`: the last time that all cells were read, against which a jump is judged.
+    """
 
     raw: BatteryReading
     battery: Battery
     key: str
     cell_count: int
+    cells_v: tuple[float | None, ...] = ()
+    cells_at_s: float = -inf
     doubts: Doubts = _NONE
 
 
@@ -92,12 +97,15 @@ def _judged(memory: BatteryMemory, member: Member, raw: BatteryReading, now_s: f
         valid_at_s = cells if cells < taken else taken
     else:
         valid_at_s = before.valid_at_s
+    all_cells = bool(believed.cell_voltages_v) and not doubts.unread
     low_v, high_v = _span(believed.cell_voltages_v) if believed.cell_voltages_v else _given(believed)
     low_c, high_c = _span(believed.cell_temperatures_c)
     return BatteryMemory(
         raw=raw,
         key=memory.key,
-        cell_count=memory.cell_count,
+        cell_count=memory.cell_count or len(raw.cell_voltages_v),
+        cells_v=believed.cell_voltages_v if all_cells else memory.cells_v,
+        cells_at_s=raw.cells_taken_at_s if all_cells else memory.cells_at_s,
         doubts=doubts,
         battery=Battery(
             number=member.number,
@@ -105,7 +113,7 @@ def _judged(memory: BatteryMemory, member: Member, raw: BatteryReading, now_s: f
             reading=believed,
             valid_at_s=valid_at_s,
             online=_is_online(valid_at_s, doubts, now_s),
-            plain=_is_plain(believed, model),
+            plain=not doubts.sensorless and _is_plain(believed, model),
             cell_min_v=low_v,
             cell_max_v=high_v,
             temperature_min_c=low_c,
@@ -119,13 +127,13 @@ def _beyond_doubt(raw: BatteryReading, memory: BatteryMemory, member: Member) ->
     volts, amps, count = raw.voltage_v, raw.current_a, len(raw.cell_voltages_v)
     if volts is None or amps is None or not count or count != memory.cell_count or not raw.cell_temperatures_c:
         return False
-    if None in raw.cell_voltages_v or None in raw.cell_temperatures_c:
+    if None in raw.cell_voltages_v or None in raw.cell_temperatures_c or memory.doubts.unread:
         return False
     cells = cast(tuple[float, ...], raw.cell_voltages_v)
     sensors = cast(tuple[float, ...], raw.cell_temperatures_c)
     low, high, total = min(cells), max(cells), sum(cells)
-    before, battery = memory.raw, memory.battery
-    if raw.cells_taken_at_s - before.cells_taken_at_s < JUMP_S and battery.cell_min_v is not None:
+    battery = memory.battery
+    if raw.cells_taken_at_s - memory.cells_at_s < JUMP_S and battery.cell_min_v is not None:
         still = high - battery.cell_min_v <= JUMP_V and (battery.cell_max_v or 0.0) - low <= JUMP_V
     else:
         still = True
@@ -173,10 +181,9 @@ def _cells(raw: BatteryReading, memory: BatteryMemory) -> tuple[float | None, ..
     if known is not None and raw.cells_taken_at_s == memory.raw.cells_taken_at_s:
         return known.cell_voltages_v
     cells = tuple(_within(v, CELL_LOW_V, CELL_HIGH_V) for v in raw.cell_voltages_v)
-    before = known.cell_voltages_v if known else ()
-    if raw.cells_taken_at_s - memory.raw.cells_taken_at_s >= JUMP_S or len(cells) != len(before):
+    if raw.cells_taken_at_s - memory.cells_at_s >= JUMP_S or len(cells) != len(memory.cells_v):
         return cells
-    return tuple(None if _jumped(new, old) else new for new, old in zip(cells, before, strict=True))
+    return tuple(None if _jumped(new, old) else new for new, old in zip(cells, memory.cells_v, strict=True))
 
 
 def _jumped(new: float | None, old: float | None) -> bool:
@@ -197,7 +204,9 @@ def _doubts(
 ) -> Doubts:
     old, first = memory.doubts, memory.battery.reading is None
     unread, since_s, sum_off, sensorless = old.unread, old.unread_since_s, old.sum_off, old.sensorless
-    if first or raw.cells_taken_at_s != memory.raw.cells_taken_at_s:
+    new_pack = first or raw.taken_at_s != memory.raw.taken_at_s
+    new_cells = first or raw.cells_taken_at_s != memory.raw.cells_taken_at_s
+    if new_cells:
         if _cells_read(believed):
             unread, since_s = 0, 0.0
         else:
@@ -205,17 +214,24 @@ def _doubts(
         sum_off = _sum_off(memory, believed, model)
     if not member.temperature_sensors or any(t is not None for t in believed.cell_temperatures_c):
         sensorless = 0
-    elif first or raw.taken_at_s != memory.raw.taken_at_s:
+    elif new_pack:
         sensorless += 1
-    strange = raw.identity.key != memory.key or len(believed.cell_voltages_v) != memory.cell_count
     doubts = Doubts(
         unread=unread,
         unread_since_s=since_s,
         sum_off=sum_off,
         sensorless=sensorless,
-        strange=min(old.strange + 1, STRANGE_READINGS) if strange else 0,
+        strange=_strange(memory, raw, new_pack or new_cells),
     )
     return _NONE if doubts == _NONE else doubts
+
+
+def _strange(memory: BatteryMemory, raw: BatteryReading, new: bool) -> int:
+    """Readings in a row of another battery than the known one, or of another count of cells; none read is no count."""
+    count = len(raw.cell_voltages_v)
+    if raw.identity.key == memory.key and (count == memory.cell_count or not count or not memory.cell_count):
+        return 0
+    return min(memory.doubts.strange + new, STRANGE_READINGS)
 
 
 def _cells_read(reading: BatteryReading) -> bool:
