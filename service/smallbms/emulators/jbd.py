@@ -70,10 +70,10 @@ class JbdBoard:
         self._received += data
         replies = b""
         while request := self._next_request():
-            if self._asleep:
-                self._asleep = False
-            elif Mishap.SILENT not in self.mishaps:
-                replies += self._spoil(request, self._answer(request))
+            mute = self._asleep or Mishap.SILENT in self.mishaps
+            self._asleep = False
+            reply = b"" if mute else self._spoil(self._answer(request))
+            replies += request + reply if Mishap.ECHO in self.mishaps else reply
         return replies
 
     def _next_request(self) -> bytes:
@@ -140,16 +140,12 @@ class JbdBoard:
             )
         ) + _words(OPEN_SENSOR if t is None else round(t * 10) + ZERO_CELSIUS for t in temperatures_c)
 
-    def _spoil(self, request: bytes, reply: bytes) -> bytes:
+    def _spoil(self, reply: bytes) -> bytes:
         if Mishap.CORRUPT in self.mishaps:
             reply = reply[:-4] + bytes((reply[-4] ^ 0x01,)) + reply[-3:]
         if Mishap.TRUNCATE in self.mishaps:
             reply = reply[: len(reply) // 2]
-        if Mishap.NOISE in self.mishaps:
-            reply = NOISE + reply
-        if Mishap.ECHO in self.mishaps:
-            reply = request + reply
-        return reply
+        return NOISE + reply if Mishap.NOISE in self.mishaps else reply
 
 
 async def serve_jbd(
