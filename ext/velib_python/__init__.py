@@ -3,6 +3,14 @@
 
 Written from the protocol; module and class names are those of Victron's own velib_python, which runs on dbus-python
 and GLib only. It knows nothing of batteries.
+
+    bus = await connect("system")
+    service = VeDbusService("com.victronenergy.tank.example", bus)
+    service.add_path("/DeviceInstance", 20, signature="u")
+    service.add_path("/Level", None, signature="d", gettext="%.0f%%")
+    await service.register()
+    service.update({"/Level": 55.0})
+    lost = await bus.wait_closed()
 """
 
 from __future__ import annotations

@@ -21,13 +21,13 @@ class Item:
     """A path with its declared type. `value` is None while invalid, `text` is then empty."""
 
     __slots__ = (
-        "_convert", "_limits", "_text_of", "description", "onchange", "path", "segment", "signature", "text", "value",
-        "writeable",
+        "_convert", "_limits", "_maximum", "_minimum", "_text_of", "description", "onchange", "path", "segment",
+        "signature", "text", "value", "writeable",
     )  # fmt: skip
 
     def __init__(
         self, path: str, signature: str, *, gettext: GetText | None, writeable: bool, onchange: OnChange | None,
-        minimum: Value, maximum: Value, default: Value, description: str,
+        minimum: float | None, maximum: float | None, default: Value, description: str,
     ) -> None:  # fmt: skip
         self.path = path
         self.signature = signature
@@ -38,6 +38,8 @@ class Item:
         self.text = ""
         self._convert = converter(signature)
         self._text_of = _text_function(path, gettext)
+        self._minimum = minimum
+        self._maximum = maximum
         limits = {"Min": minimum, "Max": maximum, "Default": default}
         self._limits = {key: self._convert(limit) for key, limit in limits.items() if limit is not None}
         self.segment = Segment(path, signature, {key: Variant(signature, limit) for key, limit in self._limits.items()})
@@ -67,9 +69,12 @@ class Item:
     def written(self, value: object) -> bool | float | str:
         """The value that a SetValue asks for; ValueError if the type or the limits forbid it."""
         wanted = written_value(self._convert, value)
-        minimum, maximum = self._limits.get("Min"), self._limits.get("Max")
-        if (minimum is not None and wanted < minimum) or (maximum is not None and wanted > maximum):  # type: ignore[operator]
-            raise ValueError(f"{wanted!r} is outside {minimum}…{maximum}")
+        if isinstance(wanted, str):
+            return wanted
+        if (self._minimum is not None and wanted < self._minimum) or (
+            self._maximum is not None and wanted > self._maximum
+        ):
+            raise ValueError(f"{wanted!r} is outside {self._minimum}…{self._maximum}")
         return wanted
 
     @property

@@ -21,27 +21,19 @@ Answer = tuple[str, bytes]
 _OBJECT_PATH = re.compile(r"(/[A-Za-z0-9_]+)+")
 
 _ARGUMENTS = {"SetValue": "v", "GetDescription": "si"}
-_OF_LEAF: dict[str, Callable[[Item], Answer]] = {
-    "GetValue": lambda item: ("v", marshal("v", item.variant)),
-    "GetText": lambda item: ("s", marshal("s", item.text)),
-    "GetMin": lambda item: ("v", marshal("v", item.limit("Min"))),
-    "GetMax": lambda item: ("v", marshal("v", item.limit("Max"))),
-    "GetDefault": lambda item: ("v", marshal("v", item.limit("Default"))),
-    "GetDescription": lambda item: ("s", marshal("s", item.description)),
+_OF_LEAF: dict[str, tuple[str, Callable[[Item], object]]] = {
+    "GetValue": ("v", lambda item: item.variant),
+    "GetText": ("s", lambda item: item.text),
+    "GetMin": ("v", lambda item: item.limit("Min")),
+    "GetMax": ("v", lambda item: item.limit("Max")),
+    "GetDefault": ("v", lambda item: item.limit("Default")),
+    "GetDescription": ("s", lambda item: item.description),
 }
-_OF_NODE: dict[str, Callable[[Mapping[str, Item]], Answer]] = {
-    "GetValue": lambda below: _tree_answer({name: item.variant for name, item in below.items()}),
-    "GetText": lambda below: _tree_answer({name: Variant("s", item.text) for name, item in below.items()}),
+_OF_NODE: dict[str, tuple[str, Callable[[Mapping[str, Item]], object]]] = {
+    "GetValue": ("v", lambda below: Variant("a{sv}", {name: item.variant for name, item in below.items()})),
+    "GetText": ("v", lambda below: Variant("a{sv}", {name: Variant("s", item.text) for name, item in below.items()})),
 }
-_LEAF_METHODS = (
-    ("GetValue", "v"), ("GetText", "s"), ("SetValue", "i"),
-    ("GetMin", "v"), ("GetMax", "v"), ("GetDefault", "v"), ("GetDescription", "s"),
-)  # fmt: skip
-_NODE_METHODS = (("GetValue", "v"), ("GetText", "v"))
-_ROOT_XML = (
-    f'<method name="GetItems"><arg direction="out" type="{ITEMS_SIGNATURE}"/></method>'
-    f'<signal name="ItemsChanged"><arg type="{ITEMS_SIGNATURE}"/></signal>'
-)
+_SIGNAL_XML = f'<signal name="ItemsChanged"><arg type="{ITEMS_SIGNATURE}"/></signal>'
 
 
 class ItemTree:
@@ -69,15 +61,16 @@ class ItemTree:
         """What a reading method of BusItem answers; DbusError if the object or the method does not exist."""
         item = self.items.get(path)
         below = {} if item else self._below(path)
-        known = member in _OF_LEAF if item else member in _OF_NODE or (path == "/" and member == "GetItems")
-        if not known:
+        if member not in (_OF_LEAF if item else _OF_NODE) and (path, member) != ("/", "GetItems"):
             raise _unknown_method(path, member)
         check_arguments(member, signature)
         if item:
-            return _OF_LEAF[member](item)
+            answer_signature, of_leaf = _OF_LEAF[member]
+            return answer_signature, marshal(answer_signature, of_leaf(item))
         if member == "GetItems":
             return ITEMS_SIGNATURE, items_body(item.segment for item in self.items.values())
-        return _OF_NODE[member](below)
+        answer_signature, of_node = _OF_NODE[member]
+        return answer_signature, marshal(answer_signature, of_node(below))
 
     def introspect(self, path: str) -> Answer:
         """The XML of one object: its interface and the names of the nodes below."""
@@ -86,8 +79,11 @@ class ItemTree:
         children = {name[len(prefix) :].split("/")[0]: None for name in self.items if name.startswith(prefix)}
         if not item and not children and path != "/":
             raise _unknown_object(path)
-        methods = "".join(_method_xml(*method) for method in (_LEAF_METHODS if item else _NODE_METHODS))
-        methods += _ROOT_XML if path == "/" else ""
+        answers = {member: answer for member, (answer, _) in (_OF_LEAF if item else _OF_NODE).items()}
+        answers |= {"SetValue": "i"} if item else {}
+        answers |= {"GetItems": ITEMS_SIGNATURE} if path == "/" else {}
+        methods = "".join(_method_xml(member, answer) for member, answer in answers.items())
+        methods += _SIGNAL_XML if path == "/" else ""
         nodes = "".join(f'<node name="{child}"/>' for child in children)
         return "s", marshal("s", f'<node><interface name="{BUS_ITEM}">{methods}</interface>{nodes}</node>')
 
@@ -110,10 +106,6 @@ def check_arguments(member: str, signature: str) -> None:
 def _method_xml(member: str, answer: str) -> str:
     taken = "".join(f'<arg direction="in" type="{argument}"/>' for argument in _ARGUMENTS.get(member, ""))
     return f'<method name="{member}">{taken}<arg direction="out" type="{answer}"/></method>'
-
-
-def _tree_answer(variants: Mapping[str, Variant]) -> Answer:
-    return "v", marshal("v", Variant("a{sv}", variants))
 
 
 def _unknown_object(path: str) -> DbusError:

@@ -47,7 +47,7 @@ async def connect(bus: str = "system", *, library: LibraryName | None = None, ti
 class Connection:
     """One connection; made by `connect`. Its handlers run on the loop and must not block.
 
-    Each name in `drained_handlers` is called when a full socket takes data again.
+    Each function in `drained_handlers` is called when a full socket takes data again.
     """
 
     def __init__(self, parser: Parser) -> None:

@@ -61,8 +61,8 @@ class VeDbusService:
 
     def add_path(
         self, path: str, value: Value = None, *, signature: str, gettext: GetText | None = None,
-        writeable: bool = False, onchange: OnChange | None = None, minimum: Value = None, maximum: Value = None,
-        default: Value = None, description: str = "",
+        writeable: bool = False, onchange: OnChange | None = None, minimum: float | None = None,
+        maximum: float | None = None, default: Value = None, description: str = "",
     ) -> None:  # fmt: skip
         """Add a path of the D-Bus type `signature` (one of y b n q i u x t d s).
 
