@@ -154,6 +154,7 @@ async def test_a_cancelled_order_does_not_shift_the_answers(outputs: Outputs) ->
                 await client.update_acknowledge()
         os.kill(process.pid, signal.SIGCONT)
         await command(client, ON)
+        assert (await client.update_begin("2.0")).update.version == "2.0"
 
 
 async def test_without_a_connection_an_order_is_an_error(tmp_path: Path) -> None:

@@ -94,11 +94,12 @@ def test_silence_is_counted_from_the_engine_step_and_needs_a_new_arm() -> None:
     assert shown(obey(again, beat(3, T_S + 3.1), T_S + 3.1), T_S + 3.1) == BOTH
 
 
-def test_arming_again_and_again_is_no_heartbeat() -> None:
-    guard = commanded()
+@pytest.mark.parametrize("guard", [commanded(), obey(rules.connect(Guard()), Arm(T_S), T_S)])
+def test_arming_again_and_again_is_no_heartbeat(guard: Guard) -> None:
     for step in range(1, 4):
         guard = obey(guard, Arm(T_S + step / 2), T_S + step / 2)
-    assert shown(guard, T_S + 2.0) == SAFE
+    late = rules.tick(guard, T_S + 2.0, LIMITS)
+    assert (late.armed, shown(late, T_S + 2.0)) == (False, SAFE)
 
 
 def test_remote_off_takes_all_but_the_leds() -> None:

@@ -10,7 +10,19 @@ from outputs_process import PINS_ON, PINS_SAFE
 
 from smallbms.outputs.guard import Limits
 from smallbms.outputs.keeper import Keeper
-from smallbms.outputs.protocol import Arm, Code, Command, GetState, Heartbeat, Hello, Led, Refused, Request, Role
+from smallbms.outputs.protocol import (
+    Arm,
+    Code,
+    Command,
+    GetState,
+    Heartbeat,
+    Hello,
+    Led,
+    Refused,
+    Request,
+    Role,
+    UpdateBegin,
+)
 from smallbms.outputs.update import UpdatePhase
 
 ON = Command(atc=True, atd=True, pre_alarm=True, blue_led=Led.BLINK)
@@ -71,3 +83,27 @@ def test_a_saved_file_with_a_wrong_part_keeps_the_outputs_off(bench: Bench, fiel
     state = keeper.state(200.1)
     assert (state.armed, state.update.phase) == (False, UpdatePhase.NONE)
     assert not (state.applied.atc or state.applied.atd)
+
+
+def test_other_pins_end_a_hold_with_the_old_ones_off(bench: Bench) -> None:
+    calm = Heartbeat(2, 100.1, ON._replace(pre_alarm=False))
+    for request in (calm, UpdateBegin("2.0")):
+        bench.keeper.obey(CLIENT, request, 100.1)
+    bench.keeper.gone(CLIENT, 100.2)
+    assert bench.shown() == {**PINS_SAFE, "load_disconnect": True}
+    other = bench.file.with_name("other.json")
+    pins = {"outputs": {"kind": "simulated", "state_file": str(other)}}
+    state = bench.keeper.obey(OTHER, Hello(1, Role.CONTROL, pins), 100.3)
+    assert bench.shown() == PINS_SAFE
+    assert json.loads(other.read_text()) == PINS_SAFE
+    assert (state.update.phase, state.update.discharge_held_off) == (UpdatePhase.RUNNING, True)
+
+
+def test_the_same_pins_go_through_a_change_of_clients_without_a_gap(bench: Bench) -> None:
+    for request in (Heartbeat(2, 100.1, ON._replace(pre_alarm=False)), UpdateBegin("2.0")):
+        bench.keeper.obey(CLIENT, request, 100.1)
+    bench.keeper.gone(CLIENT, 100.2)
+    pins = {"outputs": {"kind": "simulated", "state_file": str(bench.file)}}
+    state = bench.keeper.obey(OTHER, Hello(1, Role.CONTROL, pins), 100.3)
+    assert state.applied.atd
+    assert bench.shown()["load_disconnect"] is True
