@@ -56,15 +56,11 @@ class Item:
                 return False
             self.segment.write(value, text)
         except ValueError:
-            self._set(None, "")
+            self.value, self.text = None, ""
             self.segment.write(None, "")
             raise
-        self._set(value, text)
+        self.value, self.text = value, text
         return True
-
-    def _set(self, value: Value, text: str) -> None:
-        self.value = value
-        self.text = text
 
     def written(self, value: object) -> bool | float | str:
         """The value that a SetValue asks for; ValueError if the type or the limits forbid it."""
