@@ -13,6 +13,7 @@ from smallbms.words import SocState
 CHARGE_EFFICIENCY = 0.995
 GAP_S = 30.0  # longer: not integrated at the last current
 SMOOTHING_S = 25.0
+STILL_FULL_PCT = 99.0  # a battery that is kept full is not filled anew
 DISCHARGE_LIMIT_C = 0.005  # a sync needs I ≥ −0.5 % of capacity
 TIME_TO_GO_MAX_S = 864_000
 DISCHARGING_A = 0.05
@@ -88,7 +89,7 @@ _NOT_ENDED = Charge()
 
 
 def synchronise(memory: SocMemory, bank: Bank, settings: Settings, now_s: float) -> tuple[SocMemory, Charge]:
-    """Watch for a full charge; one synchronisation for each time it gets full."""
+    """Watch for a full charge; while it stays full the SoC stays at 100 %, without another synchronisation."""
     if not end_of_charge(bank, settings, memory.smoothed_a):
         return (memory if memory.charged_since_s is None else replace(memory, charged_since_s=None)), _NOT_ENDED
     since_s = now_s if memory.charged_since_s is None else memory.charged_since_s
@@ -97,9 +98,8 @@ def synchronise(memory: SocMemory, bank: Bank, settings: Settings, now_s: float)
         memory = replace(memory, charged_since_s=since_s)
     if now_s < due_at_s:
         return memory, Charge(ended=True, due_at_s=due_at_s)
-    if memory.soc_pct == 100.0 and memory.state is SocState.GOOD and memory.ever_synchronised:
-        return memory, Charge(ended=True, full=True)
-    return synchronised(memory), Charge(ended=True, full=True, synchronised=True)
+    known_full = memory.ever_synchronised and memory.state is SocState.GOOD and (memory.soc_pct or 0.0) >= STILL_FULL_PCT
+    return synchronised(memory), Charge(ended=True, full=True, synchronised=not known_full)
 
 
 def end_of_charge(bank: Bank, settings: Settings, smoothed_a: float | None) -> bool:
@@ -112,6 +112,8 @@ def end_of_charge(bank: Bank, settings: Settings, smoothed_a: float | None) -> b
 
 
 def synchronised(memory: SocMemory) -> SocMemory:
+    if memory.soc_pct == 100.0 and memory.state is SocState.GOOD and memory.ever_synchronised:
+        return memory
     return replace(memory, soc_pct=100.0, state=SocState.GOOD, ever_synchronised=True)
 
 

@@ -28,9 +28,22 @@ def demo_world(
 
     Raises ValueError if the models do not fill strings of `series`.
     """
-    bank = SimulatedBank(_batteries(models, seed), series=series)
-    energy_wh = sum(model.nominal_v * model.capacity_ah for model in models)
-    charge_v = models[0].charge_v * series
+    return house(_batteries(models, seed), seed=seed, series=series, acceleration=acceleration, wiring=wiring)
+
+
+def house(
+    batteries: Sequence[SimulatedBattery],
+    *,
+    seed: int = 0,
+    series: int = 1,
+    acceleration: float = 1.0,
+    wiring: Wiring = Wiring.DVCC,
+    start_h: float = START_H,
+) -> World:
+    """The same house with batteries of one's own."""
+    bank = SimulatedBank(list(batteries), series=series)
+    energy_wh = sum(battery.model.nominal_v * battery.model.capacity_ah for battery in batteries)
+    charge_v = batteries[0].model.charge_v * series
     return World(
         bank=bank,
         chargers={
@@ -43,7 +56,7 @@ def demo_world(
         weather=Weather(clouds=passing_clouds(seed)),
         wiring=wiring,
         acceleration=acceleration,
-        time_s=START_H * HOUR_S,
+        time_s=start_h * HOUR_S,
     )
 
 
