@@ -68,6 +68,17 @@ async def test_unplugged_it_hangs_up_and_its_name_is_gone(tmp_path: Path) -> Non
     assert not server.path.is_symlink()
 
 
+async def test_a_left_over_name_is_replaced_but_never_a_file(tmp_path: Path) -> None:
+    name = tmp_path / "a"
+    name.symlink_to("/dev/pts/no-more")
+    async with served(PtyServer(Parrot(), name, baud=0)):
+        assert await asyncio.to_thread(ask, name, b"x", 3) == b"xxx"
+    name.write_text("precious")
+    with pytest.raises(FileExistsError):
+        await PtyServer(Parrot(), name, baud=0).run()
+    assert name.read_text() == "precious"
+
+
 async def test_a_reply_to_an_adapter_unplugged_meanwhile_is_lost(tmp_path: Path) -> None:
     server = PtyServer(Parrot(), tmp_path / "a", baud=9600, turnaround_s=0.05)
     async with served(server):

@@ -141,6 +141,19 @@ async def test_an_adapter_may_be_unplugged_and_come_back(tmp_path: Path, caplog:
         await until(lambda: logged(caplog, logging.INFO) == [f"{rig.path}: works again"])
 
 
+async def test_after_a_replug_the_battery_is_asked_anew_who_it_is(tmp_path: Path) -> None:
+    board = jbd_board()
+    rig = make_rig(tmp_path, board)
+    async with running(rig.server.run, rig.line.run):
+        reading = await rig.another_reading()
+        assert reading.identity.model == "JBD-EMULATOR"
+        rig.server.unplug()
+        board.payloads[0x05] = b"OTHER"
+        rig.server.plug()
+        reading = await rig.another_reading()
+        assert reading.identity.model == "OTHER"
+
+
 async def test_an_adapter_lost_while_nothing_is_asked_is_noticed(tmp_path: Path) -> None:
     rig = make_rig(tmp_path, jbd_board(), poll_s=0.3)
     async with running(rig.server.run, rig.line.run):

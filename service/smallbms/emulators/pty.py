@@ -49,15 +49,18 @@ class PtyServer:
             self.unplug()
 
     def plug(self) -> None:
-        """Appear under `path`; nothing if plugged in."""
+        """Appear under `path`; nothing if plugged in. Raises FileExistsError rather than replace a real file."""
         if self._master is not None:
             return
+        if self.path.is_symlink():  # left by a server that was killed
+            self.path.unlink()
+        elif self.path.exists():
+            raise FileExistsError(f"{self.path} exists and is no link: choose another name")
         self._times_plugged += 1
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         asyncio.get_running_loop().add_reader(self._master, self._on_request, self._master)
-        self.path.unlink(missing_ok=True)
         self.path.symlink_to(os.ttyname(self._slave))
 
     def unplug(self) -> None:
