@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# dbus-smallbms-ng: ./install.sh demo | test   (see README.md)
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")"
+
+usage() {
+    cat <<'TXT'
+usage: ./install.sh demo [--seconds N]   try it: four simulated batteries, a house with sun and loads
+       ./install.sh test [--all]         run the tests; --all adds the long ones and every Python installed here
+       ./install.sh bench                print the figures
+TXT
+}
+
+say() { printf '== %s\n' "$*"; }
+
+# Debian packages named by the programs they bring; asks for nothing that is there.
+need() {
+    local missing=()
+    for pair in "$@"; do
+        command -v "${pair%%=*}" >/dev/null 2>&1 || missing+=("${pair#*=}")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    command -v apt-get >/dev/null 2>&1 || { echo "missing: ${missing[*]}; install them and try again" >&2; exit 1; }
+    local sudo=()
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null 2>&1 || { echo "missing: ${missing[*]}; as root: apt-get install ${missing[*]}" >&2; exit 1; }
+        sudo=(sudo)
+    fi
+    say "installing ${missing[*]} with apt"
+    "${sudo[@]}" apt-get -qq update
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${missing[@]}" >/dev/null
+}
+
+# The oldest Python that will do is the one most like a GX's.
+python_of() {
+    local version=$1 found
+    for found in "python$version" "$HOME/.pyenv/versions/$version".*/bin/python /usr/local/bin/python"$version"; do
+        if command -v "$found" >/dev/null 2>&1 && "$found" -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$version')" 2>/dev/null; then
+            command -v "$found"
+            return
+        fi
+    done
+    return 1
+}
+
+default_python() {
+    local version
+    for version in 3.11 3.12 3.13; do
+        python_of "$version" && return
+    done
+    echo "Python 3.11, 3.12 or 3.13 is needed" >&2
+    exit 1
+}
+
+# venv DIR PYTHON EXTRA: made once, renewed when setup.cfg changes
+venv() {
+    local dir=$1 python=$2 extra=$3 stamp
+    stamp="$(cksum setup.cfg) $extra"
+    [ -x "$dir/bin/python" ] && [ "$(cat "$dir/.made" 2>/dev/null)" = "$stamp" ] && return
+    "$python" -c 'import venv, ensurepip' 2>/dev/null || need "python-venv-is-missing=python3-venv"
+    say "making $dir with $("$python" --version)"
+    "$python" -m venv "$dir"
+    "$dir/bin/python" -m pip -q --disable-pip-version-check install -e ".$extra" 2>&1 | grep -vE '^WARNING: Location|^ |^$' || true
+    "$dir/bin/smallbms" --version >/dev/null
+    printf '%s' "$stamp" >"$dir/.made"
+}
+
+run_demo() {
+    need dbus-daemon=dbus
+    venv .venv "$(default_python)" "$(cat .venv/.extra 2>/dev/null || true)"
+    exec .venv/bin/smallbms demo "$@"
+}
+
+lint() {
+    say "ruff, mypy, import-linter"
+    .venv/bin/ruff check .
+    .venv/bin/ruff format --check .
+    .venv/bin/mypy -p smallbms -p velib_python
+    .venv/bin/lint-imports
+}
+
+run_test() {
+    local all='' version dir
+    [ "${1:-}" = --all ] && all=1
+    need dbus-daemon=dbus dbus-send=dbus gcc=gcc
+    printf '%s' '[test]' | { mkdir -p .venv && cat >.venv/.extra; }
+    venv .venv "$(default_python)" '[test]'
+    lint
+    if [ -z "$all" ]; then
+        say "tests"
+        exec .venv/bin/pytest -m 'not slow' "${COVERAGE[@]}"
+    fi
+    for version in 3.12 3.13; do
+        dir=.venv-$version
+        if python=$(python_of "$version"); then
+            venv "$dir" "$python" '[test]'
+            say "the quick tests on Python $version"
+            "$dir/bin/pytest" -m 'not slow'
+        fi
+    done
+    say "all tests"
+    exec .venv/bin/pytest "${COVERAGE[@]}"
+}
+
+# Every branch of what decides and decodes is walked.
+COVERAGE=(--cov=smallbms.core --cov=smallbms.drivers --cov=smallbms.paths --cov=smallbms.settings --cov-branch
+    --cov-report=term:skip-covered --cov-fail-under=100)
+
+case "${1:-}" in
+    demo) shift; run_demo "$@" ;;
+    test) shift; run_test "$@" ;;
+    bench) shift; venv .venv "$(default_python)" '[test]'; exec .venv/bin/python bench "$@" ;;
+    *) usage; [ "${1:-}" = --help ] || exit 2 ;;
+esac

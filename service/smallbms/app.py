@@ -1,0 +1,236 @@
+"""The wiring: configuration, store, links, engine, outputs and publishers in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from smallbms import __version__, drivers
+from smallbms.config import Config
+from smallbms.config_tables import Battery, SimulatedBattery
+from smallbms.core import engine, saving
+from smallbms.core.state import EngineState, Snapshot
+from smallbms.errors import BmsError, ConfigError
+from smallbms.inputs.vbat import VbatFile
+from smallbms.links.base import Link
+from smallbms.links.serial import SerialLine
+from smallbms.links.simulated import SimulatedLink
+from smallbms.loop import Loop
+from smallbms.memory import DEVICE, ENGINE, SETTINGS, Memory, machine_seed, new_serial
+from smallbms.model import BatteryReading, DeviceIdentity
+from smallbms.outputs.own import spawn
+from smallbms.publish.dbus import DbusPublisher
+from smallbms.settings import Settings, from_json
+from smallbms.simulation.drive import Drive
+from smallbms.store import Store
+
+OUTPUTS_SOCKET = "outputs.sock"
+BUS_FILE = "bus"
+LOCK_FILE = "main.lock"
+BUS_NAME = "com.victronenergy.battery.smallbms_{serial}"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class Options:
+    """Where to run, and with what instead of wires; `stop` ends it in good order."""
+
+    state: Path
+    runtime: Path
+    own_outputs: bool = False
+    drive: Drive | None = None
+    on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class _Stop(Exception):
+    """Ends the task group in good order."""
+
+
+async def serve(config: Config, options: Options) -> int:
+    """Run until `options.stop`; the exit status. Any exception ends here, and the outputs go safe with us."""
+    try:
+        with _only_one(options.runtime):
+            await _serve(config, options)
+    except BaseExceptionGroup as group:
+        errors, rest = group.split(BmsError)
+        for error in _leaves(errors):
+            _log.error("%s", error)
+        if rest is not None:
+            _log.error("stopped by an internal error, the outputs are safe; please report this", exc_info=rest)
+        return 1
+    except BmsError as error:
+        _log.error("%s", error)
+        return 2 if isinstance(error, ConfigError) else 1
+    return 0
+
+
+async def _serve(config: Config, options: Options) -> None:
+    socket_path = str(options.runtime / OUTPUTS_SOCKET)
+    if options.own_outputs:
+        await spawn(socket_path)
+    store = Store(Path(config.store.directory) if config.store.directory else options.state)
+    memory = Memory(store)
+    loop, vbat = await _assemble(config, store, memory, socket_path)
+    links = _links(config, loop.on_reading, options.drive)
+    loop.attach(links)
+    publisher = DbusPublisher(
+        config.dbus, name=BUS_NAME.format(serial=loop.identity.serial), identity=loop.identity, door=loop.door
+    )
+    (options.runtime / BUS_FILE).write_text(f"{config.dbus.bus}\n{publisher.name}\n", encoding="utf-8")
+    loop.publish = _everyone(publisher.publish, options)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(store.run())
+            tasks.create_task(loop.outputs.run())
+            tasks.create_task(loop.run())
+            for link in links:
+                tasks.create_task(link.run())
+            if vbat is not None:
+                tasks.create_task(vbat.run())
+            tasks.create_task(publisher.run())
+            await options.stop.wait()
+            raise _Stop
+    except* _Stop:
+        _log.info("stopping: the outputs float")
+    finally:
+        loop.keep_all()
+        if not await store.close():
+            _log.warning("not all could be kept: %s", store.error)
+
+
+async def _assemble(config: Config, store: Store, memory: Memory, socket_path: str) -> tuple[Loop, VbatFile | None]:
+    """Load what is kept, and make the loop of it."""
+    state, readable = await _restored(store)
+    settings = await _settings(store)
+    vbat = VbatFile(Path(config.vbat.path), config.vbat.volts_per_count) if config.vbat else None
+    loop = Loop(
+        spec=config.bank_spec(),
+        state=state,
+        settings=settings,
+        identity=await _identity(config, store, memory),
+        store=store,
+        memory=memory,
+        outputs_path=socket_path,
+        pins=config.pins(),
+        readable_before=readable,
+        vbat_v=(lambda: vbat.voltage_v) if vbat else (lambda: None),
+    )
+    return loop, vbat
+
+
+async def _restored(store: Store) -> tuple[EngineState, frozenset[int]]:
+    now_s = time.monotonic()
+    data = await _load(store, ENGINE)
+    if data is None:
+        return engine.begin(now_s), frozenset()
+    state, notices = saving.restored(data, now_s, time.time())
+    for notice in notices:
+        _log.warning("%s", notice)
+    return state, saving.readable(data)
+
+
+async def _settings(store: Store) -> Settings:
+    settings, notices = from_json(await _load(store, SETTINGS) or {})
+    for notice in notices:
+        _log.warning("%s", notice)
+    return settings
+
+
+async def _identity(config: Config, store: Store, memory: Memory) -> DeviceIdentity:
+    """Who this is; the serial is made once, then kept."""
+    device = await _load(store, DEVICE)
+    serial = device.get("serial") if device else None
+    if not isinstance(serial, str):
+        serial = new_serial(config.service.name, machine_seed() or uuid4().hex)
+        memory.keep_device({"serial": serial})
+    return DeviceIdentity(
+        serial=serial,
+        version=__version__,
+        product_id=config.service.product_id,
+        instance=config.service.instance,
+        connection=", ".join(dict.fromkeys(_connection(battery) for battery in config.batteries)),
+    )
+
+
+async def _load(store: Store, name: str) -> Mapping[str, Any] | None:
+    result = await store.load(name)
+    for notice in result.notices:
+        _log.warning("%s", notice)
+    return result.data
+
+
+def _connection(battery: Battery | SimulatedBattery) -> str:
+    return "simulated" if isinstance(battery, SimulatedBattery) else f"{battery.driver} on {Path(battery.port).name}"
+
+
+def _links(config: Config, on_reading: Callable[[int, BatteryReading], None], drive: Drive | None) -> tuple[Link, ...]:
+    """One link for each port; the simulated batteries share one."""
+    lines: dict[str, dict[int, Battery]] = {}
+    simulated = []
+    for number, battery in enumerate(config.batteries, 1):
+        if isinstance(battery, SimulatedBattery):
+            simulated.append(number)
+        else:
+            lines.setdefault(battery.port, {})[number] = battery
+    links: list[Link] = [_line(port, batteries, on_reading) for port, batteries in lines.items()]
+    if simulated and drive is not None:
+        links.append(SimulatedLink(drive.readings, simulated, on_reading=on_reading))
+    return tuple(links)
+
+
+def _line(port: str, batteries: Mapping[int, Battery], on_reading: Callable[[int, BatteryReading], None]) -> SerialLine:
+    units = {
+        number: drivers.make(b.driver, port=port, unit=b.address or 1, board_sensors=b.board_sensors)
+        for number, b in batteries.items()
+    }
+    first = next(iter(batteries.values()))
+    baud = first.baud or next(iter(units.values())).INFO.baud
+    return SerialLine(port, units, baud=baud, poll_s=first.poll_s, on_reading=on_reading)
+
+
+def _everyone(publish: Callable[[Snapshot], None], options: Options) -> Callable[[Snapshot], None]:
+    def tell(snapshot: Snapshot) -> None:
+        if options.drive is not None:
+            decision, pins = snapshot.decision, snapshot.outputs
+            options.drive.obey(
+                atc=bool(pins.atc), atd=bool(pins.atd),
+                cvl_v=decision.cvl_v, ccl_a=decision.ccl_a, dcl_a=decision.dcl_a,
+            )  # fmt: skip
+        publish(snapshot)
+        options.on_snapshot(snapshot)
+
+    return tell
+
+
+@contextlib.contextmanager
+def _only_one(runtime: Path) -> Iterator[None]:
+    """One main process a runtime directory; raises ConfigError where another runs."""
+    with (runtime / LOCK_FILE).open("a+", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise ConfigError(f"smallbms runs already (process {lock.read().strip() or 'unknown'})") from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _leaves(group: BaseExceptionGroup[BmsError] | None) -> Iterator[BmsError]:
+    for error in group.exceptions if group else ():
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

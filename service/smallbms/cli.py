@@ -1,0 +1,123 @@
+"""The command line: what there is to say, and who does it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import logging
+import os
+import sys
+from argparse import ArgumentParser, _SubParsersAction
+from collections.abc import Sequence
+
+from smallbms import __version__
+from smallbms.errors import BmsError, ConfigError, SettingsError
+
+DONE, FAILED, MISUSED = 0, 1, 2
+
+Commands = _SubParsersAction  # the type that add_subparsers returns; argparse has no public name for it
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status: 0 done, 1 failed, 2 wrong configuration or arguments."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.DEBUG if arguments.verbose else logging.INFO, format="%(levelname)s %(name)s: %(message)s"
+    )
+    module, function = arguments.does
+    # each command imports what it needs: `why` must not wait for the drivers
+    command = getattr(importlib.import_module(f"smallbms.commands.{module}"), function)
+    try:
+        result = command(arguments)
+        return int(asyncio.run(result) if asyncio.iscoroutine(result) else result)
+    except (ConfigError, SettingsError) as error:
+        print(error, file=sys.stderr)
+        return MISUSED
+    except BmsError as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return DONE
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
+        return DONE
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog="smallbms", description="A battery management service: smallBMS NG.")
+    parser.add_argument("--version", action="version", version=f"smallbms {__version__}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log what is only for looking closer")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_serving(commands)
+    _add_asking(commands)
+    _add_changing(commands)
+    return parser
+
+
+def _add(commands: Commands[ArgumentParser], name: str, does: tuple[str, str], text: str) -> ArgumentParser:
+    parser: ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(does=does)
+    return parser
+
+
+def _add_serving(commands: Commands[ArgumentParser]) -> None:
+    run = _add(commands, "run", ("serve", "run"), "run the BMS")
+    run.add_argument("--config", required=True, metavar="FILE", help="smallbms.toml")
+    run.add_argument("--own-outputs", action="store_true", help="start the outputs process too, without a supervisor")
+    run.add_argument("--runtime", metavar="DIR", help="where the sockets are (default: as the system has it)")
+    demo = _add(commands, "demo", ("serve", "demo"), "run four simulated batteries in a house")
+    demo.add_argument("--seconds", type=_seconds, metavar="N", help="end by itself; status 0 if all went well")
+    demo.add_argument("--runtime", metavar="DIR", help=argparse.SUPPRESS)
+    emulate = _add(commands, "emulate", ("serve", "emulate"), "play a battery on a pseudo-terminal")
+    emulate.add_argument("protocol", choices=["jbd"])
+    emulate.add_argument("--port", default="/tmp/jbd", metavar="PATH", help="where it appears (default: %(default)s)")
+    emulate.add_argument("--model", default="12.8/200", help="a model of the table (default: %(default)s)")
+    emulate.add_argument("--soc", type=float, default=60.0, metavar="PCT", help="state of charge (default: 60)")
+    emulate.add_argument("--seed", type=int, default=1, help="which battery of its kind")
+    simulate = _add(commands, "simulate", ("simulate", "simulate"), "run a scenario file, faster than the clock")
+    simulate.add_argument("scenario", metavar="SCENARIO", help="a scenario file (TOML)")
+    simulate.add_argument("--csv", metavar="FILE", help="write the samples")
+    simulate.add_argument("--plot", metavar="FILE.png", help="draw the day (needs the extra smallbms[plot])")
+    simulate.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _add_asking(commands: Commands[ArgumentParser]) -> None:
+    status = _add(commands, "status", ("ask", "status"), "show the status, battery and history pages")
+    status.add_argument("--watch", action="store_true", help="again every second")
+    asking = [
+        status,
+        _add(commands, "why", ("ask", "why"), "say why charging or discharging is not allowed"),
+        _add(commands, "settings", ("ask", "settings"), "show every setting and what is allowed"),
+        history := _add(commands, "history", ("ask", "history"), "show the history page"),
+        check := _add(commands, "check", ("check", "check"), "check the configuration, the ports and the bus"),
+    ]
+    history.add_argument("--clear", action="store_true", help="begin it anew")
+    check.add_argument("--config", metavar="FILE", help="smallbms.toml")
+    for parser in asking:
+        parser.add_argument("--json", action="store_true", help="print JSON")
+        _add_bus(parser)
+
+
+def _add_changing(commands: Commands[ArgumentParser]) -> None:
+    setting = _add(commands, "set", ("change", "set_value"), "change a setting, the mode or the state of charge")
+    setting.add_argument("name", metavar="NAME", help="as `smallbms settings` shows it, or soc")
+    setting.add_argument("value", metavar="VALUE")
+    text = "restore charged voltage, tail current, charged detection time, low SoC warning and discharge floor"
+    for parser in (
+        setting,
+        _add(commands, "reset-to-defaults", ("change", "reset_to_defaults"), text),
+        _add(commands, "acknowledge", ("change", "acknowledge"), "say that alarms were seen and faults mended"),
+    ):
+        _add_bus(parser)
+
+
+def _add_bus(parser: ArgumentParser) -> None:
+    parser.add_argument("--bus", help="system, session or an address (default: where the service runs)")
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not within 0…1000000 s")
+    return value

@@ -1,0 +1,163 @@
+"""`smallbms check`: is the configuration right, what is connected, what is missing or dangerous."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from smallbms import drivers
+from smallbms.config import Config, load
+from smallbms.config_tables import Battery
+from smallbms.errors import ConfigError
+from smallbms.links.timing import round_time_s
+from smallbms.outputs.gpio import Chip
+from velib_python.connection import Connection, connect
+from velib_python.errors import DbusError
+from velib_python.ve_utils import unwrap_dbus_value
+
+LONGEST_ROUND_S = 4.0  # with one silent member; a battery counts as lost after 9 s
+SERIAL_PORTS = ("/dev/serial/by-id/*", "/dev/ttyUSB*", "/dev/ttyACM*", "/dev/ttyAMA*", "/dev/ttyS*")
+BUS_ITEM = "com.victronenergy.BusItem"
+DVCC = "/Settings/Services/Bol"
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What was found; a fault keeps the service from starting, a danger does not."""
+
+    ports: list[str] = field(default_factory=list)
+    chips: list[str] = field(default_factory=list)
+    rounds_s: dict[str, float] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    dangers: list[str] = field(default_factory=list)
+
+
+async def check(arguments: Namespace) -> int:
+    """Print the report; status 2 if the configuration is wrong, 1 if something is missing."""
+    report = Report(ports=list(_ports()), chips=list(_chips()))
+    config = load(Path(arguments.config), known_drivers()) if arguments.config else None
+    if config is not None:
+        _check_lines(config, report)
+        report.dangers += config.warnings()
+    await _check_bus(config.dbus.bus if config else arguments.bus or "system", report)
+    if arguments.json:
+        print(json.dumps(asdict(report), indent=2))
+    else:
+        _print(report, arguments.config)
+    return 1 if report.faults else 0
+
+
+def known_drivers() -> dict[str, bool]:
+    """Every driver by name, and whether several batteries may share its line."""
+    return {name: driver.INFO.addressed for name, driver in drivers.available().items()}
+
+
+def line_rounds_s(config: Config) -> dict[str, float]:
+    """The time of a full round of each line with its costliest member silent."""
+    lines: dict[str, list[Battery]] = {}
+    for battery in config.batteries:
+        if isinstance(battery, Battery):
+            lines.setdefault(battery.port, []).append(battery)
+    rounds = {}
+    for port, batteries in lines.items():
+        units = [drivers.make(b.driver, port=port, unit=b.address or 1) for b in batteries]
+        rounds[port] = round_time_s(units, batteries[0].baud or units[0].INFO.baud)
+    return rounds
+
+
+def refuse_slow_lines(config: Config) -> None:
+    """Raise ConfigError if a line cannot be read in time."""
+    slow = {port: took for port, took in line_rounds_s(config).items() if took > LONGEST_ROUND_S}
+    if slow:
+        raise ConfigError("\n".join(_too_slow(port, took_s) for port, took_s in slow.items()))
+
+
+def _too_slow(port: str, took_s: float) -> str:
+    return (
+        f"{port}: a full round with one silent battery takes {took_s:.1f} s, at most {LONGEST_ROUND_S:.0f} s are safe: "
+        "spread the batteries over more ports"
+    )
+
+
+def _check_lines(config: Config, report: Report) -> None:
+    report.rounds_s = line_rounds_s(config)
+    for port, took_s in report.rounds_s.items():
+        if took_s > LONGEST_ROUND_S:
+            report.faults.append(_too_slow(port, took_s))
+        if not Path(port).exists():
+            report.faults.append(f"{port} does not exist: is the adapter plugged in?")
+
+
+def _ports() -> Iterable[str]:
+    return sorted(str(path) for pattern in SERIAL_PORTS for path in Path("/").glob(pattern[1:]))
+
+
+def _chips() -> Iterable[str]:
+    for path in sorted(Path("/dev").glob("gpiochip*")):
+        try:
+            chip = Chip(str(path))
+        except OSError as error:
+            yield f"{path}: {error.strerror}"
+            continue
+        yield f"{path}: {chip.label}, {chip.lines} lines"
+        chip.close()
+
+
+async def _check_bus(bus: str, report: Report) -> None:
+    """What a GX would make of us: DVCC, and other BMSes."""
+    try:
+        connection = await connect(bus)
+    except (ConnectionError, ValueError) as error:
+        report.faults.append(f"the bus {bus} cannot be reached: {error}")
+        return
+    try:
+        (names,) = await connection.call_daemon("ListNames")
+        if "com.victronenergy.settings" in names and not await _dvcc(connection):
+            report.dangers.append(
+                "DVCC is off: the GX passes our voltage and current limits to nobody (Settings → DVCC)"
+            )
+        for name in sorted(n for n in names if n.startswith("com.victronenergy.battery.")):
+            await _check_battery(connection, name, report)
+    finally:
+        await connection.close()
+
+
+async def _check_battery(connection: Connection, name: str, report: Report) -> None:
+    if ".smallbms_" in name:
+        floor = await _value(connection, name, "/Settings/Battery/DischargeFloor")
+        if floor == 0:
+            report.dangers.append("the discharge floor is 0: only the cell limits stop a full discharge")
+    elif await _value(connection, name, "/Info/MaxChargeVoltage") is not None:
+        report.dangers.append(f"{name} is a BMS too: choose which one the GX obeys (Settings → DVCC → Controlling BMS)")
+
+
+async def _dvcc(connection: Connection) -> bool:
+    value = await _value(connection, "com.victronenergy.settings", DVCC)
+    return isinstance(value, int) and bool(value & 1)
+
+
+async def _value(connection: Connection, name: str, path: str) -> object:
+    try:
+        (value,) = await connection.call(name, path, BUS_ITEM, "GetValue")
+    except (DbusError, ConnectionError, TimeoutError):
+        return None
+    return unwrap_dbus_value(value)
+
+
+def _print(report: Report, config: str | None) -> None:
+    sections: Mapping[str, Iterable[str]] = {
+        "Serial ports": report.ports or ["none"],
+        "GPIO chips": report.chips or ["none"],
+        "Lines": [f"{port}: a full round takes {took_s:.2f} s at most" for port, took_s in report.rounds_s.items()],
+        "Wrong": report.faults,
+        "Dangerous": report.dangers,
+    }
+    for title, lines in sections.items():
+        if lines:
+            print(title)
+            print("\n".join(f"  {line}" for line in lines))
+    if config and not report.faults:
+        print(f"{config} is valid.")
