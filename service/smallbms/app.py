@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ from smallbms.memory import DEVICE, ENGINE, SETTINGS, Memory, machine_seed, new_
 from smallbms.model import BatteryReading, DeviceIdentity
 from smallbms.outputs.own import spawn
 from smallbms.publish.dbus import DbusPublisher
-from smallbms.settings import Settings, from_json
+from smallbms.settings import from_json
 from smallbms.simulation.drive import Drive
 from smallbms.store import Store
 
@@ -48,6 +49,7 @@ class Options:
     state: Path
     runtime: Path
     own_outputs: bool = False
+    outlive_us: bool = True  # the own outputs process: it stays a while, as an update may come
     drive: Drive | None = None
     on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -77,15 +79,18 @@ async def serve(config: Config, options: Options) -> int:
 
 async def _serve(config: Config, options: Options) -> None:
     socket_path = str(options.runtime / OUTPUTS_SOCKET)
-    if options.own_outputs:
-        await spawn(socket_path)
+    outputs_pid = await spawn(socket_path) if options.own_outputs else None
     store = Store(Path(config.store.directory) if config.store.directory else options.state)
     memory = Memory(store)
-    loop, vbat = await _assemble(config, store, memory, socket_path)
+    settings = await _load(store, SETTINGS)
+    loop, vbat = await _assemble(config, store, memory, settings, socket_path)
     links = _links(config, loop.on_reading, options.drive)
     loop.attach(links)
     publisher = DbusPublisher(
-        config.dbus, name=BUS_NAME.format(serial=loop.identity.serial), identity=loop.identity, door=loop.door
+        config.dbus,
+        name=BUS_NAME.format(serial=loop.identity.serial),
+        door=loop.door,
+        settings_kept=settings is not None,
     )
     (options.runtime / BUS_FILE).write_text(f"{config.dbus.bus}\n{publisher.name}\n", encoding="utf-8")
     loop.publish = _everyone(publisher.publish, options)
@@ -107,12 +112,18 @@ async def _serve(config: Config, options: Options) -> None:
         loop.keep_all()
         if not await store.close():
             _log.warning("not all could be kept: %s", store.error)
+        if outputs_pid is not None and not options.outlive_us:
+            os.kill(outputs_pid, signal.SIGTERM)
 
 
-async def _assemble(config: Config, store: Store, memory: Memory, socket_path: str) -> tuple[Loop, VbatFile | None]:
-    """Load what is kept, and make the loop of it."""
+async def _assemble(
+    config: Config, store: Store, memory: Memory, kept: Mapping[str, Any] | None, socket_path: str
+) -> tuple[Loop, VbatFile | None]:
+    """Make the loop of what was kept."""
     state, readable = await _restored(store)
-    settings = await _settings(store)
+    settings, notices = from_json(kept or {})
+    for notice in notices:
+        _log.warning("%s", notice)
     vbat = VbatFile(Path(config.vbat.path), config.vbat.volts_per_count) if config.vbat else None
     loop = Loop(
         spec=config.bank_spec(),
@@ -138,13 +149,6 @@ async def _restored(store: Store) -> tuple[EngineState, frozenset[int]]:
     for notice in notices:
         _log.warning("%s", notice)
     return state, saving.readable(data)
-
-
-async def _settings(store: Store) -> Settings:
-    settings, notices = from_json(await _load(store, SETTINGS) or {})
-    for notice in notices:
-        _log.warning("%s", notice)
-    return settings
 
 
 async def _identity(config: Config, store: Store, memory: Memory) -> DeviceIdentity:

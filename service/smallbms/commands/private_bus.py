@@ -41,7 +41,7 @@ async def private_bus(directory: Path) -> AsyncIterator[str]:
     socket.unlink(missing_ok=True)
     daemon = await asyncio.create_subprocess_exec(
         "dbus-daemon", "--session", "--nofork", "--nopidfile", f"--address=unix:path={socket}", "--print-address",
-        stdout=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
         async with asyncio.timeout(START_S):

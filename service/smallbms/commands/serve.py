@@ -64,6 +64,7 @@ async def demo(arguments: Namespace) -> int:
             state=directory / "state",
             runtime=Path(arguments.runtime) if arguments.runtime else runtime_directory(os.environ),
             own_outputs=True,
+            outlive_us=False,
             drive=_drive(config, start_h=DEMO_START_H),
             on_snapshot=watch.see,
         )
