@@ -136,6 +136,11 @@ class Rig:
     def battery(self) -> BenchBattery:
         return self.batteries[1]
 
+    @property
+    def allowed(self) -> tuple[bool, bool]:
+        """To charge, to discharge."""
+        return self.decision.allow_to_charge, self.decision.allow_to_discharge
+
     def each(self, **values: Any) -> None:
         """Set the same on every battery; `cell_v` sets every cell."""
         for battery in self.batteries.values():

@@ -148,9 +148,9 @@ def test_a_battery_without_data_for_9_s_is_lost_by_name(stop: Callable[[Rig], No
     rig = Rig(2).start()
     stop(rig)
     rig.advance(8.9)
-    assert rig.decision.allow_to_charge and rig.decision.allow_to_discharge
+    assert rig.allowed == (True, True)
     rig.advance(0.1)
-    assert not rig.decision.allow_to_charge and not rig.decision.allow_to_discharge
+    assert rig.allowed == (False, False)
     assert rig.reason(ReasonCode.LOST_BATTERY).battery == 2
     assert rig.decision.error is BankError.BMS_CABLE
 
@@ -241,7 +241,7 @@ def test_a_changed_battery_is_a_bank_error_after_three_readings(change: Callable
     rig = Rig(2).start()
     change(rig.batteries[2])
     rig.advance(1.0)
-    assert rig.decision.allow_to_charge and rig.decision.allow_to_discharge
+    assert rig.allowed == (True, True)
     for _ in range(5):
         rig.step()  # the same reading again is no further one
     assert rig.decision.allow_to_discharge

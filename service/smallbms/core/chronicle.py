@@ -30,7 +30,7 @@ def events(
     found = [_changed(change, wall_s) for change in inputs.changes]
     for row, latch, trip in verdict.changed:
         f = latch.finding
-        text = sentence(row, latch, view)
+        text = sentence(row, latch, view) if trip else f"{row.code} is over"
         found.append(
             Event(
                 kind=EventKind.TRIP if trip else EventKind.RELEASE, code=row.code, text=text, wall_s=wall_s,

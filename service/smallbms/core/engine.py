@@ -19,6 +19,7 @@ from smallbms.words import AlarmCode, AlarmLevel, BankError, Direction, Mode
 STEP_S = 0.5  # at least so often
 NEAR_LIMIT_V = 0.050
 _DEFAULT_LIMITS = Thresholds()
+_UNPROVEN = frozenset({"lost_battery", "bank_error"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,7 +120,7 @@ def _view(work: Work) -> View:
         dt_s=work.dt_s,
         start_s=state.start_s,
         starting=not state.started and not _all_read(pack, work.now_s - state.start_s),
-        never_allowed=not state.started,
+        unproven=not state.started or not _UNPROVEN.isdisjoint(_tripped(state.latches)),
         bank=pack,
         settings=inputs.settings,
         outputs=inputs.outputs,
@@ -153,6 +154,10 @@ def _all_read(pack: Bank, waited_s: float) -> bool:
     return pack.online == len(pack.batteries) and pack.error is BankError.NONE
 
 
+def _tripped(latches: permissions.Latches) -> Set[str]:
+    return {name for name, known in latches.items() if any(latch.tripped for latch in known.values())}
+
+
 def _asked(changes: tuple[Change, ...], kind: type[Change]) -> bool:
     return bool(changes) and any(isinstance(change, kind) for change in changes)
 
@@ -177,7 +182,7 @@ def _keep_books(
     work: Work, view: View, verdict: permissions.Verdict, warned: prealarm.PreAlarmMemory, atc: bool
 ) -> Books:
     state, inputs = work.state, work.inputs
-    tripped = {name for name, known in verdict.latches.items() if any(latch.tripped for latch in known.values())}
+    tripped = _tripped(verdict.latches)
     recorded = _recorded(work, "low_cell" in tripped)
     steered = _steered(work, atc, recorded.since_full_s)
     balanced = balancer.watch(

@@ -72,7 +72,7 @@ def _evaluate_row(
 
 def _while_raised(row: Row, view: View, before: Latch | None, finding: Finding, verdict: Verdict) -> Latch:
     latch = raised(before, finding, view.dt_s, row.delay_s or 0.0, view.now_s)
-    at_once = (row.delay_s is None and row.readings is None) or (row.starting_at_once and view.never_allowed)
+    at_once = (row.delay_s is None and row.readings is None) or (row.starting_at_once and view.unproven)
     due = (
         at_once
         or (row.delay_s is not None and latch.level_s >= row.delay_s)
@@ -89,8 +89,10 @@ def _while_raised(row: Row, view: View, before: Latch | None, finding: Finding, 
 def _while_tripped(row: Row, view: View, before: Latch, finding: Finding | None, verdict: Verdict) -> Latch | None:
     """Still tripped, or released; whoever breaches again starts the wait anew."""
     latch = _unheld(row, view, before)
-    if finding is not None or not row.release(view, latch):
-        return replace(latch, finding=finding or latch.finding, clear_since_s=None)
+    if finding is not None:
+        return replace(latch, finding=finding, mark=row.mark(view), clear_since_s=None)
+    if not row.release(view, latch):
+        return replace(latch, clear_since_s=None)
     clear_since_s = view.now_s if latch.clear_since_s is None else latch.clear_since_s
     latch = replace(latch, clear_since_s=clear_since_s)
     back_at_s = clear_since_s + row.release_s

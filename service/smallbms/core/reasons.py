@@ -13,7 +13,7 @@ from operator import attrgetter
 from smallbms.core.latch import Finding, Latch, Repeat
 from smallbms.core.plausibility import fresh
 from smallbms.core.view import View
-from smallbms.model import BatteryReading, Extreme
+from smallbms.model import Battery, BatteryReading, Extreme
 from smallbms.words import BankError, Direction, Fault, Mode, ReasonCode, UpdatePhase
 
 START_LIMIT_S = 20.0  # a battery not read by then is lost, by name
@@ -39,8 +39,8 @@ Release = Callable[[View, Latch], bool]
 class Row:
     """One reason. It trips after `delay_s` or after `readings` in a row, whichever is first; both None: at once.
 
-    `text` says what is wrong, `back` when the permission returns. `starting_at_once`: without delay while no
-    permission was ever given. `gate`: may postpone a trip. `mark`: a figure to keep with the trip.
+    `text` says what is wrong, `back` when the permission returns. `starting_at_once`: without delay
+    while the bank is unproven. `gate`: may postpone a trip. `mark`: a figure to keep with the trip.
     """
 
     name: str
@@ -195,24 +195,34 @@ _unreachable = _when(lambda v: not v.outputs.reachable and not v.starting)
 # --- releases ------------------------------------------------------------------------------------------------------
 
 
+def _every_battery(view: View) -> bool:
+    """Nobody is missing whose cells or temperature may be the reason still."""
+    return view.bank.online == len(view.bank.batteries)
+
+
+def _every_cell(view: View) -> bool:
+    batteries = view.bank.batteries
+    return _every_battery(view) and not any(b.reading and None in b.reading.cell_voltages_v for b in batteries)
+
+
 def _high_cell_released(view: View, latch: Latch) -> bool:
     top = view.bank.cell_max
-    return top is not None and top.value < view.limits.high_cell_release_v
+    return top is not None and top.value < view.limits.high_cell_release_v and _every_cell(view)
 
 
 def _low_cell_released(view: View, latch: Latch) -> bool:
     low = view.bank.cell_min
-    return low is not None and low.value >= view.limits.low_cell_release_v
+    return low is not None and low.value >= view.limits.low_cell_release_v and _every_cell(view)
 
 
 def _warmed(view: View, latch: Latch) -> bool:
-    low, limit = view.bank.temperature_min, latch.finding.limit
-    return low is not None and limit is not None and low.value >= limit + COLD_RELEASE_C
+    low, limit = view.bank.temperature_min, latch.finding.limit or 0.0
+    return low is not None and low.value >= limit + COLD_RELEASE_C and _every_battery(view)
 
 
 def _cooled(view: View, latch: Latch) -> bool:
-    high, limit = view.bank.temperature_max, latch.finding.limit
-    return high is not None and limit is not None and high.value <= limit - HOT_RELEASE_C
+    high, limit = view.bank.temperature_max, latch.finding.limit or 0.0
+    return high is not None and high.value <= limit - HOT_RELEASE_C and _every_battery(view)
 
 
 def _floor_released(view: View, latch: Latch) -> bool:
@@ -222,9 +232,15 @@ def _floor_released(view: View, latch: Latch) -> bool:
     return soc >= floor + FLOOR_RELEASE_PCT
 
 
-def _read_again(view: View, latch: Latch) -> bool:
-    battery = view.bank.batteries[latch.finding.battery - 1]
-    return fresh(battery, view.now_s)
+def _its_battery_is(good: Callable[[Battery, float], bool]) -> Release:
+    """What is not read releases nothing; a battery that is no longer configured holds nothing."""
+    return lambda view, latch: all(
+        good(b, view.now_s) for b in view.bank.batteries if b.number == latch.finding.battery
+    )
+
+
+_read_again = _its_battery_is(fresh)
+_read_still = _its_battery_is(lambda battery, now_s: battery.online)
 
 
 def _acknowledged(view: View, latch: Latch) -> bool:
@@ -253,38 +269,39 @@ ROWS: tuple[Row, ...] = (
         back="every cell at {low_release:.2f} V or more for 60 s{held}"),
     Row(name="charge_cold", code=ReasonCode.CHARGE_COLD, blocks=_C, probe=_cold(lambda v: v.limits.charge_cold_c),
         delay_s=5.0, starting_at_once=True, release=_warmed,
-        text="battery {battery} at {value:.1f} °C, no charging below {limit:.0f} °C", back="{warm:.0f} °C or more"),
+        text="battery {battery} at {value:.1f} °C, no charging below {limit:g} °C", back="{warm:g} °C or more"),
     Row(name="charge_hot", code=ReasonCode.CHARGE_HOT, blocks=_C, probe=_hot(lambda v: v.limits.charge_hot_c),
         delay_s=5.0, starting_at_once=True, release=_cooled,
-        text="battery {battery} at {value:.1f} °C, no charging above {limit:.0f} °C", back="{cool:.0f} °C or less"),
+        text="battery {battery} at {value:.1f} °C, no charging above {limit:g} °C", back="{cool:g} °C or less"),
     Row(name="discharge_cold", code=ReasonCode.DISCHARGE_COLD, blocks=_D,
         probe=_cold(lambda v: v.limits.discharge_cold_c), delay_s=5.0, starting_at_once=True, release=_warmed,
-        text="battery {battery} at {value:.1f} °C, no discharging below {limit:.0f} °C", back="{warm:.0f} °C or more"),
+        text="battery {battery} at {value:.1f} °C, no discharging below {limit:g} °C", back="{warm:g} °C or more"),
     Row(name="discharge_hot", code=ReasonCode.DISCHARGE_HOT, blocks=_D,
         probe=_hot(lambda v: v.limits.discharge_hot_c), delay_s=5.0, starting_at_once=True, release=_cooled,
-        text="battery {battery} at {value:.1f} °C, no discharging above {limit:.0f} °C", back="{cool:.0f} °C or less"),
+        text="battery {battery} at {value:.1f} °C, no discharging above {limit:g} °C", back="{cool:g} °C or less"),
     Row(name="temperature_unread", code=ReasonCode.TEMPERATURE_UNREAD, blocks=_C, probe=_temperature_unread,
-        per_battery=True, readings=3, starting_at_once=True, release_s=5.0,
+        per_battery=True, readings=3, starting_at_once=True, release=_read_still, release_s=5.0,
         text="no cell temperature of battery {battery} can be read", back="its sensors read for 5 s"),
     Row(name="floor", code=ReasonCode.FLOOR, blocks=_D, probe=_floor, release=_floor_released, persisted=True,
         mark=lambda v: float(v.settings.discharge_floor_pct),
         text="state of charge {value:.1f} %, the discharge floor is {limit:.0f} %",
         back="{floor_release:.0f} %, a full charge, or a lower floor"),
     Row(name="over_current_charge", code=ReasonCode.OVER_CURRENT, blocks=_C, probe=_over_current(1), per_battery=True,
-        delay_s=10.0, readings=2, release_s=60.0, repeat=_OVER_CURRENT_REPEAT, persisted=True,
-        text="battery {battery} charged with {value:.1f} A, its limit is {limit:.0f} A",
+        delay_s=10.0, readings=2, release=_read_still, release_s=60.0, repeat=_OVER_CURRENT_REPEAT, persisted=True,
+        text="battery {battery} charged with {value:.1f} A, its limit is {limit:g} A",
         back="60 s below the limit{held}"),
     Row(name="over_current_discharge", code=ReasonCode.OVER_CURRENT, blocks=_D, probe=_over_current(-1),
-        per_battery=True, delay_s=10.0, readings=2, release_s=60.0, repeat=_OVER_CURRENT_REPEAT, persisted=True,
-        text="battery {battery} discharged with {value:.1f} A, its limit is {limit:.0f} A",
+        per_battery=True, delay_s=10.0, readings=2, release=_read_still, release_s=60.0, repeat=_OVER_CURRENT_REPEAT,
+        persisted=True,
+        text="battery {battery} discharged with {value:.1f} A, its limit is {limit:g} A",
         back="60 s below the limit{held}"),
     Row(name="battery_block_charge", code=ReasonCode.BATTERY_BLOCK, blocks=_C, per_battery=True,
         probe=_battery_block(CHARGE_FAULTS | BOTH_FAULTS, attrgetter("charge_switch_on")),
-        readings=2, starting_at_once=True, release_s=10.0,
+        readings=2, starting_at_once=True, release=_read_still, release_s=10.0,
         text="battery {battery} itself does not allow charging: {fault}", back="10 s after it does"),
     Row(name="battery_block_discharge", code=ReasonCode.BATTERY_BLOCK, blocks=_D, per_battery=True,
         probe=_battery_block(DISCHARGE_FAULTS | BOTH_FAULTS, attrgetter("discharge_switch_on")),
-        readings=2, starting_at_once=True, release_s=10.0,
+        readings=2, starting_at_once=True, release=_read_still, release_s=10.0,
         text="battery {battery} itself does not allow discharging: {fault}", back="10 s after it does"),
     Row(name="lost_battery", code=ReasonCode.LOST_BATTERY, blocks=_B, probe=_lost, per_battery=True,
         release=_read_again, release_s=5.0, repeat=Repeat(window_s=900.0, release_s=60.0),

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from smallbms.core.latch import Latch
-from smallbms.core.reasons import COLD_RELEASE_C, FLOOR_RELEASE_PCT, HOT_RELEASE_C, Row
+from smallbms.core.reasons import (
+    BOTH_FAULTS,
+    CHARGE_FAULTS,
+    COLD_RELEASE_C,
+    DISCHARGE_FAULTS,
+    FLOOR_RELEASE_PCT,
+    HOT_RELEASE_C,
+    Row,
+)
 from smallbms.core.view import View
 from smallbms.model import Battery
 from smallbms.words import BankError, Direction, Fault, Mode
@@ -84,8 +92,13 @@ def _fault(row: Row, view: View, number: int) -> str:
 
 
 def block_text(battery: Battery, blocks: Direction) -> str:
-    """What the battery itself reports: its protections, else its open switch."""
-    faults = sorted(battery.reading.faults, key=lambda f: f.value) if battery.reading else []
+    """What the battery itself reports of that direction: its protections, else its open switch."""
+    reading = battery.reading
+    charge = Direction.CHARGE in blocks
+    mine = BOTH_FAULTS | (CHARGE_FAULTS if charge else DISCHARGE_FAULTS)
+    faults = sorted(reading.faults & mine, key=lambda f: f.value) if reading else []
     if faults:
         return ", ".join(FAULTS[f] for f in faults)
-    return f"its {'charge' if Direction.CHARGE in blocks else 'discharge'} switch is open"
+    if reading and (reading.charge_switch_on if charge else reading.discharge_switch_on) is False:
+        return f"its {'charge' if charge else 'discharge'} switch is open"
+    return "its report has just ended"

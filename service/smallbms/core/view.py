@@ -12,15 +12,16 @@ from smallbms.settings import Settings
 class View:
     """One step's facts.
 
-    `starting`: not every battery has been read yet; `never_allowed`: no step before this one was past that;
-    `atd`: as decided in the last step.
+    `starting`: not every battery has been read yet; `unproven`: up to the last step that was so, a battery was lost or
+    the bank in error, so that nothing was allowed and nothing may be that would be taken away again; `atd`: as decided
+    in the last step.
     """
 
     now_s: float
     dt_s: float
     start_s: float
     starting: bool
-    never_allowed: bool
+    unproven: bool
     bank: Bank
     settings: Settings
     outputs: OutputsReadBack
