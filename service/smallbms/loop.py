@@ -21,12 +21,11 @@ from smallbms.outputs.client import OutputsClient
 from smallbms.readback import read_back
 from smallbms.settings import Settings
 from smallbms.store import Store
-from smallbms.words import Direction, EventKind, ReasonCode, UpdatePhase
+from smallbms.words import EventKind, UpdatePhase
 
 _log = logging.getLogger(__name__)
 
 _LOUD = {EventKind.TRIP, EventKind.RELEASE, EventKind.ERROR}
-_WAITING = {ReasonCode.STARTING, ReasonCode.UPDATING}  # no word against discharging, only none for it yet
 
 
 class Loop:
@@ -122,13 +121,12 @@ class Loop:
         )
         self._decision = decision
         limits = decision.bank.model.thresholds if decision.bank.model else Thresholds()
-        against = {r.code for r in decision.reasons if Direction.DISCHARGE in r.blocks}
         self._unpublished = True
         self.outputs.send(
             interlock(decision, self._measurement, limits, self._spec, now_s),
             now_s,
             cell_alarm=decision.cell_alarm,
-            starting=bool(against) and against <= _WAITING,
+            starting=decision.waiting,
         )
         self._ask_links(decision)
         self._remember(decision, changes, wall_s)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from smallbms.core import saving
 from smallbms.core.state import EngineState
 from smallbms.settings import Settings, to_json
-from smallbms.store import Store
 
 ENGINE, SETTINGS, DEVICE = "engine", "settings", "device"
 SAVE_S = 60.0
@@ -18,10 +17,16 @@ SAVE_PCT = 0.5
 IDENTITY_FILES = (Path("/data/venus/unique-id"), Path("/etc/machine-id"))
 
 
+class Shelf(Protocol):
+    """Where it is kept: the store."""
+
+    def save(self, name: str, data: dict[str, Any], *, urgent: bool = False) -> None: ...
+
+
 class Memory:
     """Gives the store what must survive, as seldom as it may."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Shelf) -> None:
         self._store = store
         self._urgent = 0
         self._saved_at_s: float | None = None

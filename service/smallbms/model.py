@@ -261,6 +261,7 @@ class Decision:
     red_led: Led = Led.ON
     blue_led: Led = Led.BLINK
     cell_alarm: bool = False  # an update may not hold ATD on with this
+    waiting: bool = False  # ATD is No only because this program has just begun: an update may hold it on
     wake_at_s: float = 0.0
 
 

@@ -288,6 +288,7 @@ def _decision(work: Work, view: View, verdict: permissions.Verdict, after: Engin
         near_limit=_near_limit(pack, view.limits),
         red_led=red_led,
         blue_led=blue_led,
+        waiting=summary.is_waiting(books.tripped),
         cell_alarm="low_cell" in books.tripped or "high_cell" in books.tripped or after.pre_alarm.cell,
         wake_at_s=_wake_at_s(work, verdict, after),
     )

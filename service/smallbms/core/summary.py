@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 
+from smallbms.core.reasons import ROWS
 from smallbms.core.view import View
 from smallbms.model import Bank, BankSpec
-from smallbms.words import AlarmCode, AlarmLevel, BankError, DeviceState, Led, Mode
+from smallbms.words import AlarmCode, AlarmLevel, BankError, DeviceState, Direction, Led, Mode
 
 RESERVE = 0.01  # of capacity is left after a low-cell shutdown (manual §3.1)
 OWN_DRAIN_MA = 1.2  # manual §6, low cell voltage
+_AGAINST_DISCHARGE = frozenset(row.name for row in ROWS if Direction.DISCHARGE in row.blocks)
+_WAITING = frozenset({"starting", "updating_discharge", "unreachable_load"})
 
 
 def error_of(pack: Bank, tripped: Set[str], update_failed: bool, starting: bool) -> BankError:
@@ -24,6 +27,12 @@ def error_of(pack: Bank, tripped: Set[str], update_failed: bool, starting: bool)
     if tripped & {"pin_fault_charge", "pin_fault_load", "unreachable_charge", "unreachable_load"}:
         return BankError.OUTPUT_FAULT
     return BankError.BATTERY_UPDATE if update_failed else BankError.NONE
+
+
+def is_waiting(tripped: Set[str]) -> bool:
+    """No word against discharging, only none for it yet: not all is read, or the outputs were just reached."""
+    against = tripped & _AGAINST_DISCHARGE
+    return bool(against) and against <= _WAITING
 
 
 def device_state(view: View, tripped: Set[str], error: BankError) -> DeviceState:
