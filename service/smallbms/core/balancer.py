@@ -27,18 +27,23 @@ def spread_v(bank: Bank) -> float | None:
     return bank.cell_max.value - bank.cell_min.value
 
 
-def watch(memory: BalancerMemory, bank: Bank, *, end_of_charge: bool, full: bool) -> BalancerMemory:
-    """Cells are compared at the end of a charge only: in between, their voltages say nothing about balance."""
-    spread = spread_v(bank)
+def watch(memory: BalancerMemory, bank: Bank, *, ended: bool, full: bool, stuck: bool) -> BalancerMemory:
+    """Cells are compared at the end of a charge only: in between, their voltages say nothing about balance.
+
+    `ended`, `full`: where the charge stands; `stuck`: a high cell has ended it before it was full. Only a full charge
+    shows that an imbalance is over.
+    """
     if full:
-        keys = (b.reading.identity.key for b in bank.batteries if b.online and b.reading)
-        memory = replace(memory, known=memory.known | frozenset(keys))
-    if not end_of_charge or spread is None:
+        keys = {b.reading.identity.key for b in bank.batteries if b.online and b.reading}
+        memory = memory if keys <= memory.known else replace(memory, known=memory.known | keys)
+    spread = spread_v(bank)
+    if spread is None:
         return memory
-    imbalanced = spread > IMBALANCE_V
-    if imbalanced == memory.imbalanced and spread == memory.spread_v:
-        return memory
-    return replace(memory, imbalanced=imbalanced, spread_v=spread)
+    if stuck or (ended and spread > IMBALANCE_V):
+        return replace(memory, imbalanced=True, spread_v=spread)
+    if ended and full and memory.imbalanced:
+        return replace(memory, imbalanced=False, spread_v=spread)
+    return memory
 
 
 def status(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from smallbms.changes import Acknowledge, Change, ClearHistory, SetMode, SetSoc, Synchronise
@@ -97,7 +97,7 @@ def _perceive(state: EngineState, inputs: Inputs, now_s: float) -> Work:
             counted, touched = soc.set_by_hand(counted, change.soc_pct), True
     counted, charge = soc.synchronise(counted, pack, inputs.settings, now_s)
     if _asked(inputs.changes, Synchronise):
-        counted, charge = soc.synchronised(counted), soc.Charge(ended=charge.ended, full=charge.full, synchronised=True)
+        counted, charge = soc.synchronised(counted), replace(charge, filled=True, synchronised=True)
     return Work(
         state=state,
         inputs=inputs,
@@ -186,7 +186,11 @@ def _keep_books(
     recorded = _recorded(work, "low_cell" in tripped)
     steered = _steered(work, atc, recorded.since_full_s)
     balanced = balancer.watch(
-        state.balancer, work.pack, end_of_charge=work.charge.ended or steered.imbalanced, full=work.charge.synchronised
+        state.balancer,
+        work.pack,
+        ended=work.charge.ended,
+        full=work.charge.full or work.charge.synchronised,
+        stuck=steered.imbalanced and not state.limits.imbalanced,
     )
     facts = alarms.Facts(
         view=view,
@@ -219,8 +223,8 @@ def _recorded(work: Work, emptied: bool) -> history.HistoryMemory:
     memory = work.state.history
     if _asked(work.inputs.changes, ClearHistory):
         memory = history.cleared(memory)
-    if work.charge.synchronised:
-        memory = history.synchronised(memory, work.inputs.wall_s)
+    if work.charge.filled:
+        memory = history.filled(memory, work.inputs.wall_s, synchronised=work.charge.synchronised)
     return history.record(
         memory,
         work.pack,

@@ -73,10 +73,13 @@ def record(
     )
 
 
-def synchronised(memory: HistoryMemory, wall_s: float) -> HistoryMemory:
+def filled(memory: HistoryMemory, wall_s: float, *, synchronised: bool) -> HistoryMemory:
+    """A full charge; it counts as a synchronisation unless the battery had been kept full."""
     marks = memory.marks
-    marks = replace(marks, synchronisations=marks.synchronisations + 1, last_full_charge_wall_s=wall_s)
-    return replace(memory, marks=marks, since_full_s=0.0)
+    count = marks.synchronisations + synchronised
+    return replace(
+        memory, marks=replace(marks, synchronisations=count, last_full_charge_wall_s=wall_s), since_full_s=0.0
+    )
 
 
 def cleared(memory: HistoryMemory) -> HistoryMemory:

@@ -105,7 +105,7 @@ def _rest(memory: LimitsMemory, s: Situation, normal_v: float) -> LimitsMemory:
     lowest_v = s.model.end_of_discharge_v * s.series
     if bank_v is None or amps is None:
         held_v = memory.cvl_v if memory.cvl_v is not None else s.model.float_v * s.series
-        return replace(memory, steering=Steering.REST, cvl_v=min(held_v, normal_v))
+        return replace(memory, cvl_v=min(held_v, normal_v))
     cvl_v = memory.cvl_v if memory.cvl_v is not None else normal_v
     if memory.steering is not Steering.REST:
         cvl_v = bank_v - REST_START_V * s.cells
@@ -157,13 +157,12 @@ def _held(memory: LimitsMemory, s: Situation) -> bool:
 def _floating(memory: LimitsMemory, s: Situation) -> LimitsMemory:
     drawn_ah = max(0.0, -(s.bank.current_a or 0.0)) * s.dt_s / 3600.0
     memory = replace(memory, discharged_ah=memory.discharged_ah + drawn_ah) if drawn_ah else memory
-    discharged = memory.discharged_ah >= BACK_DISCHARGED * s.capacity_ah
-    if memory.imbalanced and (s.soc_pct is None or s.soc_pct < BACK_PCT):
-        back = discharged  # no synchronisation stands behind that SoC
-    else:
-        back = s.soc_pct is None or s.soc_pct < BACK_PCT
+    low = s.soc_pct is None or s.soc_pct < BACK_PCT
+    if memory.imbalanced:  # no synchronisation stands behind that SoC
+        low = low and memory.discharged_ah >= BACK_DISCHARGED * s.capacity_ah
     overdue = s.since_full_s is None or s.since_full_s >= FULL_AGAIN_S
-    if back or (overdue and s.now_s - memory.float_since_s >= FULL_AGAIN_S):
+    rested = not memory.imbalanced or s.now_s - memory.float_since_s >= FULL_AGAIN_S  # else it would be stuck again
+    if low or (overdue and rested):
         return replace(memory, phase=Phase.ABSORB, imbalanced=False)
     return memory
 

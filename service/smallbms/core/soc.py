@@ -21,10 +21,11 @@ DISCHARGING_A = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocMemory:
-    """`restored_pct`: what each battery had last said of itself, by identity, before the restart; `seen`: the batteries
-    of the last count. Only the change of those figures is ever used.
+    """`restored_pct`: what each battery had last said of itself before the restart, by identity and kind of figure;
+    `seen`: the batteries of the last count. Only the change of those figures is ever used.
 
-    `charged_since_s`: since when the conditions of a synchronisation hold.
+    `charged_since_s`: since when the conditions of a synchronisation hold; `full`: they have held for the detection
+    time; `kept_full`: never under STILL_FULL_PCT since the last synchronisation.
     """
 
     soc_pct: float | None = None
@@ -32,6 +33,8 @@ class SocMemory:
     counted_at_s: float | None = None
     smoothed_a: float | None = None
     charged_since_s: float | None = None
+    full: bool = False
+    kept_full: bool = False
     ever_synchronised: bool = False
     restored_pct: Mapping[str, float] = field(default_factory=dict)
     seen: tuple[Battery, ...] = ()
@@ -44,8 +47,9 @@ def count(memory: SocMemory, bank: Bank, now_s: float) -> SocMemory:
         return memory
     if memory.state is SocState.UNKNOWN and not memory.ever_synchronised:
         memory = _first(memory, bank)
-    soc_pct, state = memory.soc_pct, memory.state
+    soc_pct, state, charged_since_s = memory.soc_pct, memory.state, memory.charged_since_s
     if memory.counted_at_s is None or now_s - memory.counted_at_s > GAP_S:  # a restart is a gap
+        charged_since_s = None
         soc_pct = _bridged(soc_pct, own_pct(memory), _own_pct(bank.batteries))
         state = SocState.UNKNOWN if soc_pct is None else SocState.UNCERTAIN
         smoothed_a = current_a
@@ -63,7 +67,9 @@ def count(memory: SocMemory, bank: Bank, now_s: float) -> SocMemory:
         state=state,
         counted_at_s=now_s,
         smoothed_a=smoothed_a,
-        charged_since_s=memory.charged_since_s,
+        charged_since_s=charged_since_s,
+        full=memory.full and charged_since_s is not None,
+        kept_full=memory.kept_full and soc_pct is not None and soc_pct >= STILL_FULL_PCT,
         ever_synchronised=memory.ever_synchronised,
         restored_pct=memory.restored_pct,
         seen=bank.batteries,
@@ -77,10 +83,14 @@ def own_pct(memory: SocMemory) -> Mapping[str, float]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """Where a charge stands: `ended` = voltage reached and current in the tail, `full` = for the detection time."""
+    """Where a charge stands: `ended` = voltage reached and current in the tail, `full` = for the detection time.
+
+    `filled`: full from this step on; `synchronised`: that is a synchronisation, for it was not full before.
+    """
 
     ended: bool = False
     full: bool = False
+    filled: bool = False
     synchronised: bool = False
     due_at_s: float = inf
 
@@ -91,20 +101,29 @@ _NOT_ENDED = Charge()
 def synchronise(memory: SocMemory, bank: Bank, settings: Settings, now_s: float) -> tuple[SocMemory, Charge]:
     """Watch for a full charge; while it stays full the SoC stays at 100 %, without another synchronisation."""
     if not end_of_charge(bank, settings, memory.smoothed_a):
-        return (memory if memory.charged_since_s is None else replace(memory, charged_since_s=None)), _NOT_ENDED
+        if memory.charged_since_s is not None:
+            memory = replace(memory, charged_since_s=None, full=False)
+        return memory, _NOT_ENDED
     since_s = now_s if memory.charged_since_s is None else memory.charged_since_s
     due_at_s = since_s + settings.charged_detection_time_min * 60.0
     if memory.charged_since_s is None:
         memory = replace(memory, charged_since_s=since_s)
     if now_s < due_at_s:
         return memory, Charge(ended=True, due_at_s=due_at_s)
-    known_full = memory.ever_synchronised and memory.state is SocState.GOOD and (memory.soc_pct or 0.0) >= STILL_FULL_PCT
-    return synchronised(memory), Charge(ended=True, full=True, synchronised=not known_full)
+    charge = Charge(
+        ended=True,
+        full=True,
+        filled=not memory.full,
+        synchronised=not (memory.kept_full and memory.state is SocState.GOOD),
+    )
+    return replace(synchronised(memory), full=True), charge
 
 
 def end_of_charge(bank: Bank, settings: Settings, smoothed_a: float | None) -> bool:
-    """Charged voltage reached and −0.5 % C ≤ I < tail current."""
+    """Charged voltage reached and −0.5 % C ≤ I < tail current, all batteries read."""
     if bank.voltage_v is None or bank.model is None or not bank.series or not bank.capacity_ah or smoothed_a is None:
+        return False
+    if bank.online < len(bank.batteries):
         return False
     charged_v = settings.charged_voltage_cell_v * bank.model.cells * bank.series
     tail_a = settings.tail_current_pct / 100.0 * bank.capacity_ah
@@ -112,9 +131,7 @@ def end_of_charge(bank: Bank, settings: Settings, smoothed_a: float | None) -> b
 
 
 def synchronised(memory: SocMemory) -> SocMemory:
-    if memory.soc_pct == 100.0 and memory.state is SocState.GOOD and memory.ever_synchronised:
-        return memory
-    return replace(memory, soc_pct=100.0, state=SocState.GOOD, ever_synchronised=True)
+    return replace(memory, soc_pct=100.0, state=SocState.GOOD, ever_synchronised=True, kept_full=True)
 
 
 def set_by_hand(memory: SocMemory, soc_pct: float) -> SocMemory:
@@ -138,16 +155,16 @@ def time_to_go_s(memory: SocMemory, floor_pct: float, capacity_ah: float | None)
 
 
 def _own_pct(batteries: tuple[Battery, ...]) -> dict[str, float]:
-    """Each battery's own opinion: of its Ah where it gives them, else its SoC."""
+    """Each battery's own opinion: of its Ah where it gives them, else its SoC; the two are never compared."""
     own = {}
     for battery in batteries:
         reading = battery.reading
         if reading is None or not battery.online:
             continue
         if reading.remaining_ah is not None and battery.model is not None:
-            own[reading.identity.key] = 100.0 * reading.remaining_ah / battery.model.capacity_ah
+            own[f"{reading.identity.key} Ah"] = 100.0 * reading.remaining_ah / battery.model.capacity_ah
         elif reading.soc_pct is not None:
-            own[reading.identity.key] = reading.soc_pct
+            own[f"{reading.identity.key} SoC"] = reading.soc_pct
     return own
 
 
