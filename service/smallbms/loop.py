@@ -25,6 +25,8 @@ from smallbms.words import EventKind, UpdatePhase
 
 _log = logging.getLogger(__name__)
 
+GREETING_S = 1.0  # for the outputs process, before the first step
+
 _LOUD = {EventKind.TRIP, EventKind.RELEASE, EventKind.ERROR}
 
 
@@ -93,6 +95,7 @@ class Loop:
 
     async def run(self) -> None:
         """Step when something is new, at the engine's own deadline, and at least every 0.5 s."""
+        await self._greet_outputs()
         while True:
             if not self._due and self._decision is not None:
                 await self._waiter.wait(min(self._decision.wake_at_s, self._state.last_s + engine.STEP_S))
@@ -100,6 +103,12 @@ class Loop:
                 await asyncio.sleep(0)
             self._due = False
             self._step()
+
+    async def _greet_outputs(self) -> None:
+        """Let the outputs process answer first: a fast battery must not make its absence a fault of every start."""
+        patience_ends_s = time.monotonic() + GREETING_S
+        while not self._read_back.reachable and time.monotonic() < patience_ends_s:
+            await self._waiter.wait(patience_ends_s)
 
     def _step(self) -> None:
         now_s, wall_s = time.monotonic(), time.time()
