@@ -1,0 +1,66 @@
+"""A real dbus-daemon for each test, on both libraries, and publishers that end with the test."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dbus_fast.aio import MessageBus
+
+from core.bench_battery import Rig
+from ext.private_bus import Daemon, Peer
+from publish.stage import Stage, on_the_bus
+from velib_python._library import LibraryName
+
+StageMaker = Callable[..., Stage]
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    running = Daemon(tmp_path)
+    yield running
+    running.kill()
+
+
+@pytest.fixture(params=["dbus-next", "dbus-fast"])
+def library(request: pytest.FixtureRequest) -> LibraryName:
+    name: LibraryName = request.param
+    return name
+
+
+@pytest.fixture
+async def peer(daemon: Daemon) -> AsyncIterator[Peer]:
+    client = Peer(await MessageBus(bus_address=daemon.address).connect())
+    yield client
+    if client.bus.connected:
+        await client.close()
+
+
+@pytest.fixture
+async def make_stage(daemon: Daemon, library: LibraryName) -> AsyncIterator[StageMaker]:
+    """Make a stage whose publisher runs; it has published the bench's last step."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def make(rig: Rig, **more: Any) -> Stage:
+        stage = Stage(daemon, library, rig, **more)
+        stage.publish()
+        tasks.append(stage.start())
+        return stage
+
+    yield make
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.fixture
+async def stage(make_stage: StageMaker, peer: Peer) -> Stage:
+    """Two batteries in series, on the bus."""
+    made = make_stage(Rig(2, type_name="12.8/200", series=2).start())
+    await on_the_bus(peer)
+    return made
