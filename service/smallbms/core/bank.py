@@ -8,35 +8,54 @@ from math import inf
 from operator import itemgetter
 
 from smallbms.batteries import MOST_BATTERIES, system_voltage
-from smallbms.core.plausibility import STRANGE_READINGS, BatteryMemory
+from smallbms.core.plausibility import CURRENT_LIMIT_C, STRANGE_READINGS, BatteryMemory
 from smallbms.model import Bank, BankSpec, Battery, BatteryModel, Extreme, Member, ShuntReading
 from smallbms.words import BankError
 
-VBAT_RANGE_V = (8.0, 70.0)  # manual §6, operating voltage
-VBAT_OUTSIDE_S = 10.0
+VBAT_LOW_V, VBAT_HIGH_V = 8.0, 70.0  # manual §6, operating voltage
+VBAT_WRONG_S = 10.0
 SHUNT_FRESH_S = 3.0
 _VALUE = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VbatMemory:
-    """The last Vbat within its range, and since when it has been outside."""
+    """What Vbat has shown: the number in series, found once, and since when it has been out of range or at odds.
 
+    `agreed`: Vbat has fitted that number before, so that one odd value is no proof against it.
+    """
+
+    series: int | None = None
+    agreed: bool = False
     outside_since_s: float | None = None
+    odd_since_s: float | None = None
 
 
-def watch_vbat(memory: VbatMemory, vbat_v: float | None, now_s: float) -> VbatMemory:
-    outside = vbat_v is not None and not VBAT_RANGE_V[0] <= vbat_v <= VBAT_RANGE_V[1]
-    if not outside:
-        return memory if memory.outside_since_s is None else VbatMemory()
-    return memory if memory.outside_since_s is not None else VbatMemory(outside_since_s=now_s)
+def watch_vbat(
+    memory: VbatMemory, spec: BankSpec, memories: Mapping[int, BatteryMemory], vbat_v: float | None, now_s: float
+) -> VbatMemory:
+    """A Vbat that is not read, or cannot be compared, changes nothing of what was found."""
+    series = memory.series or spec.series or (1 if len(spec.members) == 1 else None)
+    if vbat_v is None:
+        return VbatMemory(series=series, agreed=memory.agreed)
+    if not VBAT_LOW_V <= vbat_v <= VBAT_HIGH_V:
+        since_s = now_s if memory.outside_since_s is None else memory.outside_since_s
+        return VbatMemory(series=series, agreed=memory.agreed, outside_since_s=since_s)
+    batteries = [memory.battery for memory in memories.values()]
+    mean_v = _mean([b.reading.voltage_v for b in batteries if b.online and b.reading])
+    if mean_v is None:
+        return VbatMemory(series=series, agreed=memory.agreed)
+    shown = max(1, round(vbat_v / mean_v))
+    if series is None or shown == series:
+        return VbatMemory(series=shown, agreed=True)
+    odd_since_s = now_s if memory.odd_since_s is None else memory.odd_since_s
+    return VbatMemory(series=series, agreed=memory.agreed, odd_since_s=odd_since_s if memory.agreed else -inf)
 
 
 def assemble(
     spec: BankSpec,
     memories: Mapping[int, BatteryMemory],
     *,
-    vbat_v: float | None,
     vbat: VbatMemory,
     shunt: ShuntReading | None,
     now_s: float,
@@ -50,13 +69,13 @@ def assemble(
     model = next((b.model for b in batteries if b.model), None)
     mean_v = _mean([b.reading.voltage_v for b in online if b.reading])
     mean_a = _mean([b.reading.current_a for b in online if b.reading])
-    series = spec.series or (1 if len(batteries) == 1 else _series_by_voltage(vbat_v, mean_v))
-    error, error_battery = _error(spec, batteries, memories, series, vbat_v, vbat, mean_v, now_s)
+    series = vbat.series
+    error, error_battery = _error(batteries, memories, vbat, now_s)
     parallel = len(batteries) // series if series else None
-    if shunt is not None and shunt.current_a is not None and now_s - shunt.taken_at_s <= SHUNT_FRESH_S:
-        current_a: float | None = shunt.current_a
-    else:
-        current_a = mean_a * parallel if mean_a is not None and parallel else None
+    capacity_ah = parallel * model.capacity_ah if parallel and model else None
+    current_a = _shunt_a(shunt, capacity_ah, now_s)
+    if current_a is None and mean_a is not None and parallel:
+        current_a = mean_a * parallel
     return Bank(
         batteries=batteries,
         error=error,
@@ -66,7 +85,7 @@ def assemble(
         parallel=parallel,
         voltage_v=mean_v * series if mean_v is not None and series else None,
         current_a=current_a,
-        capacity_ah=parallel * model.capacity_ah if parallel and model else None,
+        capacity_ah=capacity_ah,
         online=len(online),
         plain=len(online) == len(batteries) and all([b.plain for b in online]),
         cell_min=_extreme(min, [(b.cell_min_v, b) for b in online], Battery.cell_at),
@@ -103,29 +122,26 @@ def _extreme(
     return Extreme(value=value, battery=battery.number, cell=place(battery, value))
 
 
-def _series_by_voltage(vbat_v: float | None, mean_v: float | None) -> int | None:
-    if vbat_v is None or not mean_v or not VBAT_RANGE_V[0] <= vbat_v <= VBAT_RANGE_V[1]:
+def _shunt_a(shunt: ShuntReading | None, capacity_ah: float | None, now_s: float) -> float | None:
+    """The current of a bank-wide sensor while it is fresh and can be true."""
+    if shunt is None or shunt.current_a is None or now_s - shunt.taken_at_s > SHUNT_FRESH_S:
         return None
-    return max(1, round(vbat_v / mean_v))
+    limit_a = CURRENT_LIMIT_C * (capacity_ah or 1_000.0)
+    return shunt.current_a if -limit_a <= shunt.current_a <= limit_a else None
 
 
 def _error(
-    spec: BankSpec,
-    batteries: tuple[Battery, ...],
-    memories: Mapping[int, BatteryMemory],
-    series: int | None,
-    vbat_v: float | None,
-    vbat: VbatMemory,
-    mean_v: float | None,
-    now_s: float,
+    batteries: tuple[Battery, ...], memories: Mapping[int, BatteryMemory], vbat: VbatMemory, now_s: float
 ) -> tuple[BankError, int | None]:
     """The first thing that is wrong with the bank, and the battery that shows it; lost batteries are no topology."""
-    if vbat.outside_since_s is not None and now_s - vbat.outside_since_s >= VBAT_OUTSIDE_S:
+    if not batteries:
+        return BankError.NO_BATTERIES, None
+    if vbat.outside_since_s is not None and now_s - vbat.outside_since_s >= VBAT_WRONG_S:
         return BankError.WRONG_SYSTEM_VOLTAGE, None
     models: dict[str, BatteryModel] = {}
     for battery in batteries:
         memory = memories.get(battery.number)
-        if memory is None or battery.reading is None:
+        if memory is None:
             continue
         if memory.doubts.strange >= STRANGE_READINGS or _is_unknown(memory):
             return BankError.UNKNOWN_BATTERY, battery.number
@@ -136,7 +152,9 @@ def _error(
     model = next(iter(models.values()), None)
     if model is None:
         return BankError.NONE, None
-    return _topology_error(len(batteries), model, series, spec.series, vbat_v, mean_v), None
+    if vbat.odd_since_s is not None and now_s - vbat.odd_since_s >= VBAT_WRONG_S:
+        return BankError.WRONG_SERIES, None
+    return _topology_error(len(batteries), model, vbat.series), None
 
 
 def _is_unknown(memory: BatteryMemory) -> bool:
@@ -145,21 +163,10 @@ def _is_unknown(memory: BatteryMemory) -> bool:
     return battery.online and (battery.model is None or (cells > 0 and cells != battery.model.cells))
 
 
-def _topology_error(
-    count: int,
-    model: BatteryModel,
-    series: int | None,
-    stated: int | None,
-    vbat_v: float | None,
-    mean_v: float | None,
-) -> BankError:
-    if series is None:
-        return BankError.WRONG_SERIES
-    nominal_v = system_voltage(model.nominal_v)
-    if nominal_v is None or system_voltage(model.nominal_v * series) is None:
-        return BankError.WRONG_SERIES
-    if stated is not None and vbat_v is not None and mean_v and max(1, round(vbat_v / mean_v)) != stated:
+def _topology_error(count: int, model: BatteryModel, series: int | None) -> BankError:
+    if series is None or system_voltage(model.nominal_v * series) is None:
         return BankError.WRONG_SERIES
     if count % series:
         return BankError.WRONG_PARALLEL
-    return BankError.WRONG_NUMBER if count > MOST_BATTERIES[nominal_v] else BankError.NONE
+    most = MOST_BATTERIES.get(system_voltage(model.nominal_v) or 0.0, 0)
+    return BankError.WRONG_NUMBER if count > most else BankError.NONE

@@ -82,15 +82,17 @@ def step(state: EngineState, inputs: Inputs, now_s: float) -> tuple[EngineState,
 
 def _perceive(state: EngineState, inputs: Inputs, now_s: float) -> Work:
     measured = inputs.measurement
-    known = {} if _asked(inputs.changes, Acknowledge) and state.error is BankError.UNKNOWN_BATTERY else state.batteries
+    acknowledged = _asked(inputs.changes, Acknowledge)
+    known = {} if acknowledged and state.error is BankError.UNKNOWN_BATTERY else state.batteries
     batteries = dict(known)
     for member in inputs.spec.members:
         memory = known.get(member.number)
         raw = measured.readings.get(member.number) or (memory.raw if memory else None)
         if raw is not None:  # a reading that a link took back still gets older
             batteries[member.number] = judge(memory, member, raw, now_s)
-    vbat = bank.watch_vbat(state.vbat, measured.vbat_v, now_s)
-    pack = bank.assemble(inputs.spec, batteries, vbat_v=measured.vbat_v, vbat=vbat, shunt=measured.shunt, now_s=now_s)
+    known_vbat = bank.VbatMemory() if acknowledged and state.error is BankError.WRONG_SERIES else state.vbat
+    vbat = bank.watch_vbat(known_vbat, inputs.spec, batteries, measured.vbat_v, now_s)
+    pack = bank.assemble(inputs.spec, batteries, vbat=vbat, shunt=measured.shunt, now_s=now_s)
     counted, touched = soc.count(state.soc, pack, now_s), False
     for change in inputs.changes:
         if isinstance(change, SetSoc):
@@ -109,7 +111,7 @@ def _perceive(state: EngineState, inputs: Inputs, now_s: float) -> Work:
         counted=counted,
         charge=charge,
         soc_touched=touched,
-        update=follow(state.update, inputs.outputs, _asked(inputs.changes, Acknowledge)),
+        update=follow(state.update, inputs.outputs, acknowledged),
     )
 
 
