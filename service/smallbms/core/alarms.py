@@ -8,8 +8,9 @@ from math import inf
 
 from smallbms.core.balancer import IMBALANCE_V
 from smallbms.core.latch import Latch
-from smallbms.core.plausibility import HEALTHY_PCT
+from smallbms.core.plausibility import HEALTHY_PCT, LOST_S
 from smallbms.core.view import View
+from smallbms.model import OutputsReadBack
 from smallbms.words import AlarmCode, AlarmLevel, Fault
 
 CLEAR_S = 10.0
@@ -140,6 +141,11 @@ def _sensor(facts: Facts) -> bool:
     return any(b.online and b.reading and None in b.reading.cell_temperatures_c for b in facts.view.bank.batteries)
 
 
+def _lamp_fault(outputs: OutputsReadBack) -> bool:
+    """An output that protects nothing by itself: a LED, or the pre-alarm."""
+    return outputs.lamp_fault or (outputs.reachable and outputs.pre_alarm is not outputs.commanded.pre_alarm)
+
+
 def _health(facts: Facts) -> bool:
     if facts.view.bank.plain:
         return False
@@ -171,7 +177,7 @@ ROWS: tuple[Row, ...] = (
     Row(code=AlarmCode.CELL_IMBALANCE, warning=_imbalance(IMBALANCE_V), alarm=_imbalance(IMBALANCE_ALARM_V)),
     Row(code=AlarmCode.BMS_CABLE, warning=_cable, reasons=frozenset({"lost_battery"})),
     Row(code=AlarmCode.INTERNAL_FAILURE,
-        warning=lambda f: not f.view.store_ok or f.view.outputs.lamp_fault,
+        warning=lambda f: not f.view.store_ok or _lamp_fault(f.view.outputs),
         reasons=frozenset({"pin_fault_charge", "pin_fault_load", "unreachable_charge", "unreachable_load"})),
     Row(code=AlarmCode.FIRMWARE_UPDATE_FAILURE, alarm=lambda f: f.view.update_failed),
     Row(code=AlarmCode.BATTERY_TEMPERATURE_SENSOR, warning=_sensor, reasons=frozenset({"temperature_unread"})),
@@ -181,11 +187,13 @@ ROWS: tuple[Row, ...] = (
 
 
 def reported(view: View) -> Set[AlarmCode]:
-    """The alarms of what the batteries report by themselves: every protection bit reaches one."""
+    """The alarms of what the batteries report by themselves: every protection bit reaches one, also of a battery whose
+    other data are not whole."""
     if view.bank.plain:
         return frozenset()
-    batteries = view.bank.batteries
-    return {FAULT_ALARMS[f] for b in batteries if b.online and b.reading for f in b.reading.faults}
+    young_s = view.now_s - LOST_S
+    readings = [b.reading for b in view.bank.batteries if b.reading and b.reading.taken_at_s > young_s]
+    return {FAULT_ALARMS[fault] for reading in readings for fault in reading.faults}
 
 
 def evaluate(alarms: Alarms, facts: Facts) -> tuple[Alarms, Iterable[tuple[AlarmCode, AlarmLevel]]]:

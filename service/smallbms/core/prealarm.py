@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from smallbms.core.view import View
+from smallbms.settings import PRE_ALARM_ABOVE_LOW_CELL_V
 
 RELEASE_V = 0.05
 RELEASE_PCT = 1.0
@@ -47,7 +48,7 @@ def _cell(memory: PreAlarmMemory, view: View) -> bool:
     low = view.bank.cell_min
     if low is None:
         return memory.cell
-    level_v = view.settings.pre_alarm_cell_v
+    level_v = max(view.settings.pre_alarm_cell_v, view.limits.low_cell_v + PRE_ALARM_ABOVE_LOW_CELL_V)
     return low.value <= level_v if not memory.cell else low.value < level_v + RELEASE_V
 
 

@@ -23,7 +23,7 @@ def follow(memory: UpdateMemory, outputs: OutputsReadBack, acknowledged: bool) -
         return UpdateMemory(phase=memory.phase, restored=memory.restored, failed=memory.failed and not acknowledged)
     phase, failed = outputs.update, memory.failed and not acknowledged
     if phase in (UpdatePhase.EXPIRED, UpdatePhase.FAILED):
-        failed = memory.phase is not phase or memory.restored or failed
+        failed = memory.phase is not phase or failed
     elif phase is UpdatePhase.NONE and memory.phase is UpdatePhase.RUNNING:
         failed = memory.restored  # nobody of this process saw it end well
     after = UpdateMemory(phase=phase, failed=failed)
