@@ -12,7 +12,7 @@ from smallbms.words import AlarmCode, AlarmLevel, BankError, DeviceState, Direct
 RESERVE = 0.01  # of capacity is left after a low-cell shutdown (manual §3.1)
 OWN_DRAIN_MA = 1.2  # manual §6, low cell voltage
 _AGAINST_DISCHARGE = frozenset(row.name for row in ROWS if Direction.DISCHARGE in row.blocks)
-_WAITING = frozenset({"starting", "updating_discharge", "unreachable_load"})
+_BEGINNING = frozenset({"starting", "unreachable_load"})
 
 
 def error_of(pack: Bank, tripped: Set[str], update_failed: bool, starting: bool) -> BankError:
@@ -30,9 +30,12 @@ def error_of(pack: Bank, tripped: Set[str], update_failed: bool, starting: bool)
 
 
 def is_waiting(tripped: Set[str]) -> bool:
-    """No word against discharging, only none for it yet: not all is read, or the outputs were just reached."""
+    """No word against discharging, only none for it yet: not all is read, or the outputs were just reached.
+
+    An update that lost its hold is no wait: whoever waits cannot be healthy, and only a healthy version ends it.
+    """
     against = tripped & _AGAINST_DISCHARGE
-    return bool(against) and against <= _WAITING
+    return not against.isdisjoint(_BEGINNING) and against <= _BEGINNING | {"updating_discharge"}
 
 
 def device_state(view: View, tripped: Set[str], error: BankError) -> DeviceState:

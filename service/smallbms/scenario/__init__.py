@@ -15,8 +15,8 @@ the unit that ends its name; current > 0 charges. Every key but those marked * m
     model = "12.8/200"              # * one of the table of batteries
     batteries = 2
     series = 1
-    soc_pct = 30                    # also temperature_c, reports_soc, temperature_sensors, current_offset_a,
-                                    # current_noise_a, voltage_noise_v, capacity_spread_pct, balance_a, protections, seed
+    soc_pct = 30                    # also temperature_c, temperature_sensors, reports_soc, current_offset_a, seed,
+                                    # current_noise_a, voltage_noise_v, capacity_spread_pct, balance_a, protections
     [[battery]]                     # one that differs
     number = 2                      # *
     cell_offsets_pct = [0, 0, 0.4]  # SoC of its cells against its own; also soc_pct, temperature_c
