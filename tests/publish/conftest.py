@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,19 +41,16 @@ async def peer(daemon: Daemon) -> AsyncIterator[Peer]:
 @pytest.fixture
 async def make_stage(daemon: Daemon, library: LibraryName) -> AsyncIterator[StageMaker]:
     """Make a stage whose publisher runs; it has published the bench's last step."""
-    tasks: list[asyncio.Task[None]] = []
+    stages: list[Stage] = []
 
     def make(rig: Rig, **more: Any) -> Stage:
-        stage = Stage(daemon, library, rig, **more)
-        stage.publish()
-        tasks.append(stage.start())
-        return stage
+        stages.append(Stage(daemon, library, rig, **more))
+        stages[-1].start()
+        return stages[-1]
 
     yield make
-    for task in tasks:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+    for stage in stages:
+        await stage.stop()
 
 
 @pytest.fixture

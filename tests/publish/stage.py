@@ -30,15 +30,25 @@ class Stage:
     ) -> None:
         self.rig = rig
         self.changes: list[Change] = []
+        self._task: asyncio.Task[None] | None = None
         self.door = Door(rig.settings, self.changes.append)
         self.publisher = DbusPublisher(
             DBusTable(bus=daemon.address, localsettings=localsettings), name=NAME, door=self.door,
             settings_kept=settings_kept, library=library, clock=lambda: self.rig.now_s,
         )  # fmt: skip
 
-    def start(self) -> asyncio.Task[None]:
-        """Run the publisher."""
-        return asyncio.create_task(self.publisher.run())
+    def start(self) -> None:
+        """Tell the bench's last step and run the publisher."""
+        self.publish()
+        self._task = asyncio.create_task(self.publisher.run())
+
+    async def stop(self) -> None:
+        """End the publisher as the program's end does."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            if not self._task.cancelled():
+                self._task.result()
 
     def publish(self) -> None:
         """Tell the bench's last step."""
@@ -90,7 +100,14 @@ async def on_the_bus(peer: Peer) -> str:
     return owner
 
 
+async def off_the_bus(peer: Peer) -> None:
+    """Wait until nobody has its name."""
+    async with asyncio.timeout(10):
+        while await owner_of(peer) is not None:
+            await asyncio.sleep(0.01)
+
+
 __all__ = [
-    "DEVICE", "NAME", "Daemon", "Items", "Peer", "Stage", "changes_in", "get_items", "get_value", "on_the_bus",
-    "owner_of", "set_value", "wait_for",
+    "DEVICE", "NAME", "Daemon", "Items", "Peer", "Stage", "changes_in", "get_items", "get_value", "off_the_bus",
+    "on_the_bus", "owner_of", "set_value", "wait_for",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from smallbms.core.state import Snapshot
@@ -21,10 +21,14 @@ def cells_of(battery: Battery) -> int:
     return len(battery.reading.cell_voltages_v) if battery.reading else 0
 
 
-def mean_temperature_c(batteries: tuple[Battery, ...]) -> float | None:
-    """Mean of all cell sensors that are read."""
-    read = [t for b in batteries if b.online and b.reading for t in b.reading.cell_temperatures_c if t is not None]
+def mean(values: Iterable[float | None]) -> float | None:
+    """Mean of those that are read."""
+    read = [value for value in values if value is not None]
     return sum(read) / len(read) if read else None
+
+
+def _temperature_c(bank: Bank) -> float | None:
+    return mean(t for b in bank.batteries if b.online and b.reading for t in b.reading.cell_temperatures_c)
 
 
 def _lowest_soh_pct(snapshot: Snapshot) -> float | None:
@@ -69,7 +73,7 @@ _ROWS = (
     Row("/Dc/0/Voltage", form.VOLTAGE, _bank(lambda b: b.voltage_v), "Voltage of the bank"),
     Row("/Dc/0/Current", form.CURRENT, _bank(lambda b: b.current_a), "Current of the bank, positive charges"),
     Row("/Dc/0/Power", form.POWER, _bank(lambda b: b.power_w), "Power of the bank, positive charges"),
-    Row("/Dc/0/Temperature", form.TEMPERATURE, _bank(lambda b: mean_temperature_c(b.batteries)), "Mean of all cells"),
+    Row("/Dc/0/Temperature", form.TEMPERATURE, _bank(_temperature_c), "Mean of all cells"),
     Row("/Soc", form.PERCENT, lambda s: s.decision.soc_pct, "State of charge"),
     Row("/Soh", form.PERCENT, _lowest_soh_pct, "Lowest state of health that a battery reports"),
     Row("/TimeToGo", form.TIME_LEFT, lambda s: s.decision.time_to_go_s, "To the discharge floor; only discharging"),
@@ -84,8 +88,8 @@ _ROWS = (
     Row("/System/NrOfCellsPerBattery", form.COUNT, _bank(_cells_per_battery), "Cells of one battery"),
     Row("/System/NrOfModulesOnline", form.COUNT, _bank(lambda b: b.online), "Batteries that answer with whole data"),
     Row("/System/NrOfModulesOffline", form.COUNT, _bank(lambda b: len(b.batteries) - b.online), "The others"),
-    Row("/System/MinCellVoltage", form.CELL_VOLTAGE, _value(lambda b: b.cell_min), "Lowest cell of the bank"),
-    Row("/System/MaxCellVoltage", form.CELL_VOLTAGE, _value(lambda b: b.cell_max), "Highest cell of the bank"),
+    Row("/System/MinCellVoltage", form.CELL_EXTREME, _value(lambda b: b.cell_min), "Lowest cell of the bank"),
+    Row("/System/MaxCellVoltage", form.CELL_EXTREME, _value(lambda b: b.cell_max), "Highest cell of the bank"),
     Row("/System/MinCellTemperature", form.TEMPERATURE, _value(lambda b: b.temperature_min), "Coldest cell"),
     Row("/System/MaxCellTemperature", form.TEMPERATURE, _value(lambda b: b.temperature_max), "Warmest cell"),
     Row("/System/MinVoltageCellId", form.TEXT, _place(lambda b: b.cell_min), "Where: battery and cell, B2 C7"),

@@ -9,7 +9,7 @@ from typing import Any
 from smallbms.core.state import Snapshot
 from smallbms.model import Battery, BatteryReading
 from smallbms.paths import form
-from smallbms.paths.bank import cells_of, mean_temperature_c
+from smallbms.paths.bank import cells_of, mean
 from smallbms.paths.row import Echo, Group, Row
 from smallbms.paths.verdict import verdict_of
 from smallbms.setting_row import Bounds
@@ -67,14 +67,15 @@ def _battery(number: int, snapshot: Snapshot) -> Battery:
     return snapshot.decision.bank.batteries[number - 1]
 
 
+def _live(number: int, snapshot: Snapshot) -> BatteryReading | None:
+    """What a battery tells now: a lost one tells nothing."""
+    battery = _battery(number, snapshot)
+    return battery.reading if battery.online else None
+
+
 def _known(get: Callable[[BatteryReading], Any]) -> Callable[[Battery], Any]:
     """What a battery has once told of itself."""
     return lambda battery: get(battery.reading) if battery.reading else None
-
-
-def _read(get: Callable[[BatteryReading], Any]) -> Callable[[Battery], Any]:
-    """What a battery tells now: a lost one tells nothing."""
-    return lambda battery: get(battery.reading) if battery.reading and battery.online else None
 
 
 def _capacity_ah(battery: Battery) -> float | None:
@@ -83,21 +84,31 @@ def _capacity_ah(battery: Battery) -> float | None:
     return battery.reading.capacity_ah if battery.reading else None
 
 
-def _cell_v(cell: int, reading: BatteryReading) -> float | None:
-    cells = reading.cell_voltages_v
-    return cells[cell - 1] if cell <= len(cells) else None
+def _cell_v(index: int) -> Callable[[BatteryReading], float | None]:
+    def voltage(reading: BatteryReading) -> float | None:
+        cells = reading.cell_voltages_v
+        return cells[index] if index < len(cells) else None
+
+    return voltage
 
 
-def _cell_c(cell: int, reading: BatteryReading) -> float | None:
+def _cell_c(index: int) -> Callable[[BatteryReading], float | None]:
     """The sensor of this cell, where each cell has one: of fewer sensors nobody knows where they sit."""
-    sensors = reading.cell_temperatures_c
-    return sensors[cell - 1] if cell <= len(sensors) == len(reading.cell_voltages_v) else None
+
+    def temperature(reading: BatteryReading) -> float | None:
+        sensors = reading.cell_temperatures_c
+        return sensors[index] if index < len(sensors) == len(reading.cell_voltages_v) else None
+
+    return temperature
 
 
-def battery_group(number: int, cells: int) -> Group:
-    """What one battery and so many cells of it measure."""
+def battery_groups(number: int, cells: int) -> tuple[Group, ...]:
+    """What one battery is, and what it and so many cells of it measure."""
     place = f"/Battery/{number}"
-    return Group(rows=(*_battery_rows(place), *_cell_rows(place, cells)), source=partial(_battery, number))
+    return (
+        Group(rows=_nameplate_rows(place), source=partial(_battery, number)),
+        Group(rows=(*_measured_rows(place), *_cell_rows(place, cells)), source=partial(_live, number)),
+    )
 
 
 def status_group(batteries: int) -> Group:
@@ -109,29 +120,37 @@ def status_group(batteries: int) -> Group:
     return Group(rows=rows, source=lambda s: s, at_once=verdict_of)
 
 
-def _battery_rows(place: str) -> tuple[Row, ...]:
+def _nameplate_rows(place: str) -> tuple[Row, ...]:
     return (
         Row(f"{place}/Serial", form.TEXT, _known(lambda r: r.identity.serial), "Serial number, where it tells one"),
         Row(f"{place}/Capacity", form.CAPACITY, _capacity_ah, "Nominal capacity"),
         Row(f"{place}/FwVersion", form.TEXT, _known(lambda r: r.identity.firmware), "Firmware"),
-        Row(f"{place}/Voltage", form.VOLTAGE, _read(lambda r: r.voltage_v), "Voltage; invalid while it is lost"),
-        Row(f"{place}/Current", form.CURRENT, _read(lambda r: r.current_a), "Current, positive charges"),
-        Row(f"{place}/Temperature", form.TEMPERATURE, lambda b: mean_temperature_c((b,)), "Mean of its cells"),
+    )
+
+
+def _measured_rows(place: str) -> tuple[Row, ...]:
+    return (
+        Row(f"{place}/Voltage", form.VOLTAGE, lambda r: r.voltage_v, "Voltage; like the rest invalid while it is lost"),
+        Row(f"{place}/Current", form.CURRENT, lambda r: r.current_a, "Current, positive charges"),
+        Row(f"{place}/Temperature", form.TEMPERATURE, lambda r: mean(r.cell_temperatures_c), "Mean of its cells"),
     )
 
 
 def _cell_rows(place: str, cells: int) -> Iterator[Row]:
-    for cell in range(1, cells + 1):
-        yield Row(f"{place}/Cell/{cell}/Voltage", form.CELL_VOLTAGE, _read(partial(_cell_v, cell)), "Cell voltage")
-        yield Row(f"{place}/Cell/{cell}/Temperature", form.TEMPERATURE, _read(partial(_cell_c, cell)),
-                  "Cell temperature, where each cell has a sensor")  # fmt: skip
+    for index in range(cells):
+        cell = f"{place}/Cell/{index + 1}"
+        yield Row(f"{cell}/Voltage", form.CELL_VOLTAGE, _cell_v(index), "Cell voltage")
+        yield Row(f"{cell}/Temperature", form.TEMPERATURE, _cell_c(index), "Of this cell, where each has a sensor")
+
+
+_NOTHING_TO_READ = object()
 
 
 def request_group(batteries: int) -> Group:
     """The battery that the page shows: only echoed, all batteries are published always."""
     looked_at = Echo(bounds=Bounds(minimum=1, maximum=batteries, default=1))
     row = Row("/Battery/Request/Id", form.COUNT, lambda _: 1, "Battery that a page shows; only echoed", looked_at)
-    return Group(rows=(row,), source=lambda _: None)
+    return Group(rows=(row,), source=lambda _: _NOTHING_TO_READ)
 
 
 # --- a bank of one string, cell by cell -----------------------------------------------------------------------------

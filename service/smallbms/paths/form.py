@@ -56,7 +56,7 @@ def _printable(value: Any) -> Value | None:
     return "".join(c if c.isprintable() or c == "\n" else "?" for c in value)
 
 
-def _cell_text(volts: float) -> str:
+def _extreme_text(volts: float) -> str:
     """The millivolts only where there are some: 3.39V, 3.355V."""
     text = f"{volts:z.3f}"
     return text.removesuffix("0") + "V"
@@ -67,7 +67,8 @@ def _version_text(packed: int) -> str:
 
 
 VOLTAGE = decimal("V", 2, "{:z.2f}V")
-CELL_VOLTAGE = decimal("V", 3, _cell_text)
+CELL_VOLTAGE = decimal("V", 3, "{:z.3f}V")
+CELL_EXTREME = decimal("V", 3, _extreme_text)
 CURRENT = decimal("A", 2, "{:z.1f}A")
 LIMIT_CURRENT = decimal("A", 1, "{:z.1f}A")
 POWER = whole("i", "W", "{}W")

@@ -23,8 +23,8 @@ _ROWS = (
     Row("/History/TimeSinceLastFullCharge", form.TIME_SINCE, lambda h: h.since_full_s, "Since the last full charge"),
     Row("/History/MinimumVoltage", form.VOLTAGE, lambda h: h.min_voltage_v, "Lowest voltage of the bank"),
     Row("/History/MaximumVoltage", form.VOLTAGE, lambda h: h.max_voltage_v, "Highest voltage of the bank"),
-    Row("/History/MinimumCellVoltage", form.CELL_VOLTAGE, lambda h: h.min_cell_v, "Lowest cell"),
-    Row("/History/MaximumCellVoltage", form.CELL_VOLTAGE, lambda h: h.max_cell_v, "Highest cell"),
+    Row("/History/MinimumCellVoltage", form.CELL_EXTREME, lambda h: h.min_cell_v, "Lowest cell"),
+    Row("/History/MaximumCellVoltage", form.CELL_EXTREME, lambda h: h.max_cell_v, "Highest cell"),
     Row("/History/MinimumTemperature", form.TEMPERATURE, lambda h: h.min_temperature_c, "Coldest cell"),
     Row("/History/MaximumTemperature", form.TEMPERATURE, lambda h: h.max_temperature_c, "Warmest cell"),
 )

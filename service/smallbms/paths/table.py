@@ -41,6 +41,6 @@ def groups_for(shape: Shape) -> tuple[Group, ...]:
         *history.GROUPS,
         battery.status_group(len(shape.cells)),
         battery.request_group(len(shape.cells)),
-        *(battery.battery_group(number, cells) for number, cells in enumerate(shape.cells, 1)),
+        *(group for number, cells in enumerate(shape.cells, 1) for group in battery.battery_groups(number, cells)),
         *((battery.string_group(shape.string_cells),) if shape.string_cells else ()),
     )

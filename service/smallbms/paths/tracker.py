@@ -68,7 +68,7 @@ class _Followed:
         self._part = part
         raw_values, published = self._raw, self._published
         for index, path, get, take in self._rows:
-            raw = get(part)
+            raw = None if part is None else get(part)
             if raw == raw_values[index]:
                 continue
             raw_values[index] = raw
