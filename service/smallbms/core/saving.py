@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
+from math import inf
 from typing import Any
 
 from smallbms.core import history
@@ -14,14 +15,17 @@ from smallbms.core.balancer import BalancerMemory
 from smallbms.core.engine import begin
 from smallbms.core.latch import Finding, Latch
 from smallbms.core.limits import LimitsMemory, Phase
-from smallbms.core.reasons import ROWS
+from smallbms.core.reasons import ROWS, Row
 from smallbms.core.soc import SocMemory, own_pct
 from smallbms.core.state import EngineState
 from smallbms.core.updates import UpdateMemory
 from smallbms.model import ErrorStamp, History
+from smallbms.wording import finite, shown
 from smallbms.words import SocState, UpdatePhase
 
 LONGEST_OFF_S = 365 * 86_400.0  # a longer off time is a wrong clock
+
+_KEPT = {row.name: row for row in ROWS if row.persisted or row.repeat}
 
 Json = dict[str, Any]
 
@@ -33,8 +37,7 @@ def saved(state: EngineState, wall_s: float) -> Json:
         "wall_s": wall_s,
         "latches": [
             _latch_to_json(row.name, key, latch, now_s)
-            for row in ROWS
-            if row.persisted or row.repeat
+            for row in _KEPT.values()
             for key, latch in state.latches.get(row.name, {}).items()
             if latch.tripped or latch.trips
         ],
@@ -91,30 +94,61 @@ def _latch_to_json(name: str, key: int, latch: Latch, now_s: float) -> Json:
     }
 
 
+def _number(value: object, lowest: float = -inf) -> float:
+    number = finite(value)
+    if number is None or number < lowest:
+        raise ValueError(f"{shown(value)} is no number of {lowest:g} or more")
+    return number
+
+
+def _number_or_none(value: object) -> float | None:
+    return None if value is None else _number(value)
+
+
+def _count(value: object) -> int:
+    number = _number(value, 0.0)
+    if not number.is_integer():
+        raise ValueError(f"{shown(value)} is no count")
+    return int(number)
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{shown(value)} is neither true nor false")
+    return value
+
+
 def _latches(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: float) -> EngineState:
-    rows = {row.name for row in ROWS if row.persisted or row.repeat}
     latches: dict[str, dict[int, Latch]] = {}
     for item in data["latches"]:
-        if item["row"] not in rows:
-            continue
-        finding = Finding(**{k: item["finding"].get(k) for k in ("cell", "value", "limit")},
-                          battery=int(item["finding"]["battery"]))  # fmt: skip
-        persisted = next(row.persisted for row in ROWS if row.name == item["row"])
-        latches.setdefault(item["row"], {})[int(item["key"])] = Latch(
-            finding=finding,
-            tripped=bool(item["tripped"]) and persisted,
-            since_s=now_s - float(item["tripped_for_s"]),
-            trips=tuple(now_s - float(ago) for ago in item["trips_ago_s"]),
-            held=bool(item["held"]),
-            charged_ah=float(item["charged_ah"]),
-            mark=float(item["mark"]),
-        )
+        row = _KEPT.get(item["row"])
+        if row is not None:
+            key = _count(item["key"]) if row.per_battery else 0
+            latches.setdefault(row.name, {})[key] = _latch(row, item, now_s)
     return replace(state, latches=latches)
+
+
+def _latch(row: Row, item: Mapping[str, Any], now_s: float) -> Latch:
+    found = item["finding"]
+    return Latch(
+        finding=Finding(
+            battery=_count(found["battery"]),
+            cell=None if found["cell"] is None else _count(found["cell"]),
+            value=_number_or_none(found["value"]),
+            limit=_number_or_none(found["limit"]),
+        ),
+        tripped=_flag(item["tripped"]) and row.persisted,
+        since_s=now_s - _number(item["tripped_for_s"], 0.0),
+        trips=tuple(now_s - _number(ago_s, 0.0) for ago_s in item["trips_ago_s"]),
+        held=_flag(item["held"]),
+        charged_ah=_number(item["charged_ah"], 0.0),
+        mark=_number(item["mark"]),
+    )
 
 
 def _soc(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: float) -> EngineState:
     soc = data["soc"]
-    pct = None if soc["soc_pct"] is None else float(soc["soc_pct"])
+    pct = _number_or_none(soc["soc_pct"])
     if pct is not None and not 0.0 <= pct <= 100.0:
         raise ValueError(f"SoC {pct} is not within 0 to 100 %")
     return replace(
@@ -122,20 +156,28 @@ def _soc(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: floa
         soc=SocMemory(
             soc_pct=pct,
             state=SocState.UNKNOWN if pct is None else SocState.UNCERTAIN,
-            ever_synchronised=bool(soc["ever_synchronised"]),
-            restored_pct={str(k): float(v) for k, v in soc["own_pct"].items()},
+            ever_synchronised=_flag(soc["ever_synchronised"]),
+            restored_pct={str(k): _number(v) for k, v in soc["own_pct"].items()},
         ),
     )
 
 
 def _history(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: float) -> EngineState:
-    """The page; days since full go on by the time that we were off, as far as the clock can be believed."""
+    """The page, what a later version added at its default; days since full go on by the time that we were off, as far
+    as the clock can be believed."""
     kept = data["history"]
-    page = History(**{f.name: kept["page"][f.name] for f in fields(History)})
-    off_s = wall_s - float(data["wall_s"])
+    page = History(**{f.name: _mark(kept["page"].get(f.name, f.default), f.default) for f in fields(History)})
+    off_s = wall_s - _number(data["wall_s"])
     if page.since_full_s is not None and 0.0 <= off_s <= LONGEST_OFF_S:
         page = replace(page, since_full_s=page.since_full_s + off_s)
-    return replace(state, history=history.resumed(page, below=bool(kept["below"]), empty=bool(kept["empty"])))
+    return replace(state, history=history.resumed(page, below=_flag(kept["below"]), empty=_flag(kept["empty"])))
+
+
+def _mark(value: object, default: object) -> Any:
+    """An extreme that may be unknown, a count, or a sum; its default tells which."""
+    if default is None:
+        return _number_or_none(value)
+    return _count(value) if isinstance(default, int) else _number(value, 0.0)
 
 
 def _balancer(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: float) -> EngineState:
@@ -143,25 +185,27 @@ def _balancer(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s:
     return replace(
         state,
         balancer=BalancerMemory(
-            known=frozenset(kept["known"]), imbalanced=bool(kept["imbalanced"]), spread_v=kept["spread_v"]
+            known=frozenset(map(str, kept["known"])),
+            imbalanced=_flag(kept["imbalanced"]),
+            spread_v=_number_or_none(kept["spread_v"]),
         ),
     )
 
 
 def _charge_phase(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: float) -> EngineState:
-    phase = Phase.FLOAT if data["floating"] else Phase.ABSORB
+    phase = Phase.FLOAT if _flag(data["floating"]) else Phase.ABSORB
     return replace(state, limits=LimitsMemory(phase=phase, float_since_s=now_s))
 
 
 def _update(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: float) -> EngineState:
     kept = data["update"]
     return replace(
-        state, update=UpdateMemory(phase=UpdatePhase(kept["phase"]), restored=True, failed=bool(kept["failed"]))
+        state, update=UpdateMemory(phase=UpdatePhase(kept["phase"]), restored=True, failed=_flag(kept["failed"]))
     )
 
 
 def _last_errors(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: float) -> EngineState:
-    stamps = tuple(ErrorStamp(code=int(e["code"]), wall_s=float(e["wall_s"])) for e in data["last_errors"])
+    stamps = tuple(ErrorStamp(code=_count(e["code"]), wall_s=_number(e["wall_s"])) for e in data["last_errors"])
     return replace(state, last_errors=stamps)
 
 
