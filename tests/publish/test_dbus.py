@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from dbus_fast import RequestNameReply, Variant
-from dbus_fast.aio import MessageBus
+from dbus_fast import Variant
 
 from core.bench_battery import Rig
 from publish.conftest import StageMaker
 from publish.recording import INVALID, SIGNATURES, recorded
 from publish.snapshots import rows_of, snapshot_of, text_of, values_of
 from publish.stage import (
-    NAME,
-    Daemon,
     Peer,
     Stage,
     changes_in,
     get_items,
     get_value,
-    off_the_bus,
     on_the_bus,
     set_value,
-    wait_for,
 )
 from smallbms.changes import ClearHistory, SetMode, SetSetting, SetSoc, Synchronise
-from smallbms.config_tables import DBusTable
-from smallbms.door import Door
 from smallbms.paths import NOT_PUBLISHED
-from smallbms.publish.dbus import DbusPublisher
-from smallbms.settings import Settings
 from smallbms.words import Mode
 
 INVALID_VALUE = Variant("ai", [])
-
-
-def _failures(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
-    return [record for record in caplog.records if "not on the bus" in record.message]
 
 
 async def test_every_path_has_its_value_type_and_text(stage: Stage, peer: Peer) -> None:
@@ -236,59 +221,3 @@ async def test_batteries_found_later_bring_their_paths_and_bounds(make_stage: St
     assert (charged["Value"].value, charged["Min"].value, charged["Max"].value) == (27.6, 27.2, 28.0)
     (told,) = changes_in(peer.signals)
     assert told["/Settings/Battery/ChargedVoltage"]["Max"].value == 28.0 and "/Voltages/Cell8" in told
-
-
-async def test_back_with_everything_after_the_bus_was_gone(
-    stage: Stage, peer: Peer, daemon: Daemon, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG, "smallbms")
-    daemon.kill()
-    await wait_for(lambda: len(_failures(caplog)) >= 2)
-    stage.rig.each(current_a=7.0)
-    stage.step()
-    again = Daemon(tmp_path)
-    try:
-        began_s = asyncio.get_running_loop().time()
-        client = Peer(await MessageBus(bus_address=daemon.address).connect())
-        await on_the_bus(client)
-        assert asyncio.get_running_loop().time() - began_s < 4.0
-        items = await get_items(client)
-        assert items["/Dc/0/Current"]["Value"] == Variant("d", 7.0)
-        assert items.keys() == rows_of(snapshot_of(stage.rig)).keys()
-        await client.close()
-    finally:
-        again.kill()
-    levels = [record.levelno for record in _failures(caplog)]
-    assert levels[0] == logging.WARNING and set(levels[1:]) == {logging.DEBUG}
-    assert [r.levelno for r in caplog.records if "is on the bus" in r.message] == [logging.INFO]
-
-
-async def test_a_name_that_is_taken_is_said_and_tried_again(
-    make_stage: StageMaker, peer: Peer, caplog: pytest.LogCaptureFixture
-) -> None:
-    assert await peer.bus.request_name(NAME) is RequestNameReply.PRIMARY_OWNER
-    caplog.set_level(logging.DEBUG, "smallbms")
-    make_stage(Rig().start())
-    await wait_for(lambda: len(_failures(caplog)) >= 2)
-    first, second = _failures(caplog)[:2]
-    assert first.levelno == logging.WARNING and NAME in first.message and "another instance" in first.message
-    assert second.levelno == logging.DEBUG
-    await peer.bus.release_name(NAME)
-    assert await on_the_bus(peer) != peer.bus.unique_name
-
-
-async def test_leaves_the_bus_with_its_task(stage: Stage, peer: Peer) -> None:
-    await stage.stop()
-    await off_the_bus(peer)
-    stage.step()
-
-
-async def test_a_wrong_address_stops_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
-    table = DBusTable(bus="unix:nonsense", localsettings=False)
-    publisher = DbusPublisher(table, name=NAME, door=Door(Settings(), lambda change: None))
-    publisher.publish(snapshot_of(Rig().start()))
-    task = asyncio.create_task(publisher.run())
-    await wait_for(lambda: caplog.records)
-    assert "unix:nonsense" in caplog.records[0].message and not task.done()
-    task.cancel()
-    await asyncio.wait([task])
