@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -100,7 +101,8 @@ class Client:
     async def close(self) -> None:
         if self._bus.connected:
             self._bus.disconnect()
-        await self._bus.wait_for_disconnect()
+        with contextlib.suppress(EOFError, OSError):  # the daemon was killed under it
+            await self._bus.wait_for_disconnect()
 
 
 def _differences(found: Items, wanted: Wanted) -> Items:

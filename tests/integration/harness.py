@@ -124,14 +124,14 @@ class System:
     # --- parts -------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Everything, until both permissions are given."""
+        """Everything, until both permissions are given and all is measured."""
         await self.daemon.start()
         for battery in self.batteries:
             await battery.start()
         await self.start_outputs()
         await self.start_main()
         self.client = await self.connect()
-        await self.client.shows(BOTH_ON)
+        await self.client.shows({**BOTH_ON, "/Soc": self.pack.soc_pct})
         await self.pins(charge_disconnect=True, load_disconnect=True)
 
     async def start_outputs(self, *arguments: str) -> Program:
@@ -195,6 +195,24 @@ class System:
             lambda: self.pins_file.exists() and wanted.items() <= self.shown().items(), f"pins {wanted}", seconds
         )
         return time.monotonic() - began_s
+
+    async def beats(self) -> int:
+        """The sequence number of the last command that the outputs process obeyed, as anyone may ask."""
+        reader, writer = await asyncio.open_unix_connection(str(self.socket))
+        try:
+            writer.write(b'{"op": "state"}\n')
+            state = json.loads(await reader.readline())["state"]
+        finally:
+            writer.close()
+            await writer.wait_closed()
+        return int(state["sequence"] or 0)
+
+    async def more_beats(self, count: int) -> None:
+        """Wait until so many more commands were obeyed."""
+        wanted = await self.beats() + count
+        async with asyncio.timeout(DEADLINE_S):
+            while await self.beats() < wanted:
+                await asyncio.sleep(0.05)
 
     # --- the store -----------------------------------------------------------------------------------------------
 
