@@ -47,6 +47,7 @@ class BenchBattery:
     key: str
     cells_v: list[float | None]
     temperatures_c: list[float | None] = field(default_factory=lambda: [25.0, 25.0])
+    board_temperatures_c: list[float | None] = field(default_factory=list)
     current_a: float | None = 0.0
     voltage_v: float | None = None
     soc_pct: float | None = 50.0
@@ -76,6 +77,7 @@ class BenchBattery:
             cell_min_v=self.cell_min_v,
             cell_max_v=self.cell_max_v,
             cell_temperatures_c=tuple(self.temperatures_c),
+            board_temperatures_c=tuple(self.board_temperatures_c),
             charge_switch_on=self.charge_switch_on,
             discharge_switch_on=self.discharge_switch_on,
             remaining_ah=self.remaining_ah,

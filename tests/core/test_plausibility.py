@@ -31,9 +31,9 @@ def test_a_cell_is_believed_from_half_a_volt_to_5_volts(cell_v: float, is_believ
 
 
 IMPOSSIBLE: list[tuple[str, float]] = [
-    ("voltage_v", 655.35), ("voltage_v", 0.0), ("voltage_v", nan), ("current_a", 3276.7), ("current_a", -inf),
-    ("current_a", nan), ("soc_pct", 255.0), ("soc_pct", -1.0), ("soh_pct", 255.0), ("soh_pct", nan),
-    ("remaining_ah", 6553.5e3), ("remaining_ah", -0.1), ("capacity_ah", 0.0), ("capacity_ah", inf),
+    ("voltage_v", 655.35), ("voltage_v", 0.0), ("voltage_v", nan), ("voltage_v", inf), ("current_a", 3276.7),
+    ("current_a", -inf), ("current_a", nan), ("soc_pct", 255.0), ("soc_pct", -1.0), ("soh_pct", 255.0),
+    ("soh_pct", nan), ("remaining_ah", 6553.5e3), ("remaining_ah", -0.1), ("capacity_ah", 0.0), ("capacity_ah", inf),
 ]  # fmt: skip
 
 
@@ -278,3 +278,15 @@ def test_a_pack_of_unknown_cells_is_between_8_and_70_volts(voltage_v: float, is_
     rig.battery.cell_min_v = rig.battery.cell_max_v = 3.3
     rig.step()
     assert believed(rig).online is is_believed
+
+
+@pytest.mark.parametrize("value", [nan, inf, 655.35])
+def test_figures_that_decide_nothing_are_not_passed_on_either(value: float) -> None:
+    rig = Rig()
+    rig.battery.board_temperatures_c = [value, 80.0]
+    rig.battery.cell_min_v = rig.battery.cell_max_v = value
+    rig.start()
+    reading = believed(rig).reading
+    assert reading is not None
+    assert reading.board_temperatures_c == (None, 80.0)
+    assert (reading.cell_min_v, reading.cell_max_v) == (None, None)

@@ -14,6 +14,7 @@ from smallbms.model import Battery, BatteryModel, BatteryReading, Member
 
 CELL_LOW_V, CELL_HIGH_V = 0.5, 5.0
 SENSOR_LOW_C, SENSOR_HIGH_C = -50.0, 120.0  # outside: the sensor is open or shorted
+BOARD_HIGH_C = 200.0
 JUMP_V = 1.5  # no cell moves this far …
 JUMP_S = 2.0  # … in less than this
 UNREAD_READINGS = 3
@@ -142,16 +143,23 @@ def _beyond_doubt(raw: BatteryReading, memory: BatteryMemory, member: Member) ->
         still
         and low >= CELL_LOW_V
         and high <= CELL_HIGH_V
-        and abs(total - volts) <= SUM_TOLERANCE * volts
+        and abs(total - volts) <= SUM_TOLERANCE * volts < inf
         and -limit_a <= amps <= limit_a
         and min(sensors) >= SENSOR_LOW_C
         and max(sensors) <= SENSOR_HIGH_C
         and sum(sensors) < inf  # False for NaN, which hides from min and max
+        and _boards_are_true(raw.board_temperatures_c)
+        and (raw.cell_min_v is None or CELL_LOW_V <= raw.cell_min_v <= CELL_HIGH_V)
+        and (raw.cell_max_v is None or CELL_LOW_V <= raw.cell_max_v <= CELL_HIGH_V)
         and (raw.soc_pct is None or 0.0 <= raw.soc_pct <= 100.0)
         and (raw.soh_pct is None or 0.0 <= raw.soh_pct <= 100.0)
         and (raw.capacity_ah is None or 0.5 <= raw.capacity_ah <= CAPACITY_LIMIT_AH)
         and (raw.remaining_ah is None or 0.0 <= raw.remaining_ah <= CAPACITY_LIMIT_AH)
     )
+
+
+def _boards_are_true(boards: tuple[float | None, ...]) -> bool:
+    return not boards or all([t is None or SENSOR_LOW_C <= t <= BOARD_HIGH_C for t in boards])
 
 
 def _believed(raw: BatteryReading, memory: BatteryMemory, member: Member) -> BatteryReading:
@@ -169,6 +177,7 @@ def _believed(raw: BatteryReading, memory: BatteryMemory, member: Member) -> Bat
         cell_min_v=_within(raw.cell_min_v, CELL_LOW_V, CELL_HIGH_V),
         cell_max_v=_within(raw.cell_max_v, CELL_LOW_V, CELL_HIGH_V),
         cell_temperatures_c=tuple(_within(t, SENSOR_LOW_C, SENSOR_HIGH_C) for t in raw.cell_temperatures_c),
+        board_temperatures_c=tuple(_within(t, SENSOR_LOW_C, BOARD_HIGH_C) for t in raw.board_temperatures_c),
         capacity_ah=capacity_ah,
         remaining_ah=_within(raw.remaining_ah, 0.0, CAPACITY_LIMIT_AH),
         soc_pct=_within(raw.soc_pct, 0.0, 100.0),
