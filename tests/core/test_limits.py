@@ -44,6 +44,17 @@ def test_full_and_unbalanced_goes_to_float_after_2_h() -> None:
     assert rig.decision.cvl_v == pytest.approx(FLOAT_V)
 
 
+def test_what_was_full_and_was_used_again_has_its_2_h_anew() -> None:
+    rig = Rig().start()
+    full(rig, spread_v=0.05)
+    rig.each(cell_v=3.35, current_a=0.0)
+    rig.step(SetSoc(soc_pct=94.0))
+    rig.advance(1.9 * HOUR_S, step=5.0)
+    full(rig, spread_v=0.05)
+    rig.advance(1.9 * HOUR_S, step=5.0)
+    assert rig.decision.cvl_v == pytest.approx(CHARGE_V)
+
+
 def soc_falls(rig: Rig) -> None:
     rig.step(SetSoc(soc_pct=94.9))
 

@@ -200,6 +200,20 @@ def test_a_broken_part_starts_anew_with_a_notice_and_the_others_are_kept(key: st
     decide(state)
 
 
+@pytest.mark.parametrize("cycles", [1.5, -1, "3", None, True, 1e999])
+def test_a_count_that_is_none_starts_the_history_anew(cycles: object) -> None:
+    page = {**KEPT["history"]["page"], "cycles": cycles}
+    _, (notice,) = saving.restored({**KEPT, "history": {**KEPT["history"], "page": page}}, 100.0, 1.8e9)
+    assert notice.startswith("stored history cannot be read")
+
+
+@pytest.mark.parametrize("soc_pct", [100.1, -0.1, "50", 1e999])
+def test_an_soc_that_cannot_be_is_unknown(soc_pct: object) -> None:
+    state, (notice,) = saving.restored({**KEPT, "soc": {**KEPT["soc"], "soc_pct": soc_pct}}, 100.0, 1.8e9)
+    assert notice.startswith("stored state of charge cannot be read")
+    assert state.soc.soc_pct is None
+
+
 def test_an_empty_memory_is_a_first_start_with_a_notice_for_each_part() -> None:
     state, notices = saving.restored({}, 100.0, 1.8e9)
     assert state == engine.begin(100.0)

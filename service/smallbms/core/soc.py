@@ -48,14 +48,15 @@ def count(memory: SocMemory, bank: Bank, now_s: float) -> SocMemory:
     if memory.state is SocState.UNKNOWN and not memory.ever_synchronised:
         memory = _first(memory, bank)
     soc_pct, state, charged_since_s = memory.soc_pct, memory.state, memory.charged_since_s
-    if memory.counted_at_s is None or now_s - memory.counted_at_s > GAP_S:  # a restart is a gap
+    counted_at_s, smoothed_a = memory.counted_at_s, memory.smoothed_a
+    if counted_at_s is None or smoothed_a is None or now_s - counted_at_s > GAP_S:  # a restart is a gap
         charged_since_s = None
         soc_pct = _bridged(soc_pct, own_pct(memory), _own_pct(bank.batteries))
         state = SocState.UNKNOWN if soc_pct is None else SocState.UNCERTAIN
         smoothed_a = current_a
     else:
-        dt_s = max(0.0, now_s - memory.counted_at_s)
-        smoothed_a = _smooth(memory.smoothed_a, current_a, dt_s)
+        dt_s = max(0.0, now_s - counted_at_s)
+        smoothed_a = current_a + (smoothed_a - current_a) * exp(-dt_s / SMOOTHING_S)
         if soc_pct is not None:
             efficiency = CHARGE_EFFICIENCY if current_a > 0.0 else 1.0
             soc_pct += current_a * efficiency * dt_s / 36.0 / capacity_ah
@@ -182,9 +183,3 @@ def _bridged(soc_pct: float | None, before: Mapping[str, float], after: Mapping[
     if soc_pct is None or not moved:
         return soc_pct
     return min(100.0, max(0.0, soc_pct + sum(moved) / len(moved)))
-
-
-def _smooth(before_a: float | None, current_a: float, dt_s: float) -> float:
-    if before_a is None:
-        return current_a
-    return current_a + (before_a - current_a) * exp(-dt_s / SMOOTHING_S)
