@@ -109,6 +109,7 @@ async def _serve(config: Config, options: Options) -> None:
     except* _Stop:
         _log.info("stopping: the outputs float")
     finally:
+        (options.runtime / BUS_FILE).unlink(missing_ok=True)
         loop.keep_all()
         if not await store.close():
             _log.warning("not all could be kept: %s", store.error)
@@ -219,8 +220,13 @@ def _everyone(publish: Callable[[Snapshot], None], options: Options) -> Callable
 
 @contextlib.contextmanager
 def _only_one(runtime: Path) -> Iterator[None]:
-    """One main process a runtime directory; raises ConfigError where another runs."""
-    with (runtime / LOCK_FILE).open("a+", encoding="ascii") as lock:
+    """One main process a runtime directory, made if missing; ConfigError where another runs, or none can."""
+    try:
+        runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = (runtime / LOCK_FILE).open("a+", encoding="ascii")
+    except OSError as error:
+        raise ConfigError(f"{runtime} cannot be used for sockets and locks: {error.strerror}") from error
+    with file as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
