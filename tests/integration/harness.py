@@ -18,6 +18,7 @@ from typing import Any
 from smallbms.emulators.jbd import JbdBoard
 from smallbms.emulators.pty import PtyServer
 from smallbms.model import BatteryReading, Identity
+from smallbms.store import Store
 from smallbms.store.record import unseal
 
 from .bus import Daemon
@@ -131,6 +132,8 @@ class System:
         await self.start_outputs()
         await self.start_main()
         self.client = await self.connect()
+        await wait_for(lambda: "is on the bus" in self.main.text or not self.main.running, "the service on the bus")
+        assert self.main.running, self.main.text
         await self.client.shows({**BOTH_ON, "/Soc": self.pack.soc_pct})
         await self.pins(charge_disconnect=True, load_disconnect=True)
 
@@ -224,6 +227,19 @@ class System:
     async def saved(self, name: str, *, after: int) -> None:
         """Wait until a slot is newer than that."""
         await wait_for(lambda: self.generation(name) > after, f"a newer {name}")
+
+    async def slot(self, name: str) -> dict[str, Any]:
+        """What the main process kept."""
+        return dict((await Store(self.state).load(name)).data or {})
+
+    async def write_slot(self, name: str, data: dict[str, Any]) -> None:
+        """Put something else into the store that a stopped main process has left."""
+        store = Store(self.state)
+        await store.load(name)
+        writing = asyncio.create_task(store.run())
+        store.save(name, data, urgent=True)
+        assert await store.close()
+        await writing
 
     # --- the bus -----------------------------------------------------------------------------------------------
 

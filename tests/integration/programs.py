@@ -64,6 +64,11 @@ class Program:
     def text(self) -> str:
         return "\n".join(line.text for line in self.lines)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     async def start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(*self._command, env=self._environment, stderr=PIPE)
         self._listener = asyncio.create_task(self._listen(self._process))

@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from smallbms.store import Store
-
 from .harness import BOTH_OFF, BOTH_ON, NO_CHARGE, NO_DISCHARGE, Items, System, codes, running
 from .programs import DEADLINE_S
 
@@ -139,20 +137,13 @@ async def test_a_third_overcurrent_is_held_over_a_kill_with_the_time_that_is_lef
 
 async def prepare(system: System, row: str, *, tripped_for_s: float) -> None:
     """Put a held over-current into the store that a stopped main process has left."""
-    store = Store(system.state)
-    data = dict((await store.load("engine")).data or {})
-    data["latches"] = [
-        {
-            "row": row, "key": 1, "tripped": True, "tripped_for_s": tripped_for_s,
-            "trips_ago_s": [tripped_for_s + 200.0, tripped_for_s + 100.0, tripped_for_s], "held": True,
-            "charged_ah": 0.0, "mark": 0.0,
-            "finding": {"battery": 1, "cell": None, "value": 401.0, "limit": 200.0},
-        }
-    ]  # fmt: skip
-    writing = asyncio.create_task(store.run())
-    store.save("engine", data, urgent=True)
-    assert await store.close()
-    await writing
+    latch = {
+        "row": row, "key": 1, "tripped": True, "tripped_for_s": tripped_for_s,
+        "trips_ago_s": [tripped_for_s + 200.0, tripped_for_s + 100.0, tripped_for_s], "held": True,
+        "charged_ah": 0.0, "mark": 0.0,
+        "finding": {"battery": 1, "cell": None, "value": 201.0, "limit": 100.0},
+    }  # fmt: skip
+    await system.write_slot("engine", await system.slot("engine") | {"latches": [latch]})
 
 
 async def test_a_fault_of_an_output_goes_when_it_is_mended_and_then_acknowledged(tmp_path: Path) -> None:
