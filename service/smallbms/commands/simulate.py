@@ -6,6 +6,8 @@ import json
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import TextIO
 
@@ -49,13 +51,14 @@ def simulate(arguments: Namespace) -> int:
 class ProgressBar:
     """Drawn on a terminal once a run takes more than 2 s; elsewhere never."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
+        self._clock = clock
         self._drawn = False
-        self._due_at_s = time.monotonic() + SILENT_S if stream.isatty() else float("inf")
+        self._due_at_s = clock() + SILENT_S if stream.isatty() else inf
 
     def show(self, share: float) -> None:
-        now_s = time.monotonic()
+        now_s = self._clock()
         if now_s < self._due_at_s:
             return
         self._due_at_s = now_s + REDRAW_S

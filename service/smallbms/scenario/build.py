@@ -20,9 +20,7 @@ def stage(scenario: Scenario) -> Stage:
     bank, model = scenario.bank, scenario.model
     sensors = bank.temperature_sensors > 0
     spec = BankSpec(
-        members=tuple(
-            Member(number=n, model=model, temperature_sensors=sensors) for n in range(1, bank.batteries + 1)
-        ),
+        members=tuple(Member(number=n, model=model, temperature_sensors=sensors) for n in range(1, bank.batteries + 1)),
         series=bank.series,
     )
     return Stage(_world(scenario), spec, scenario.settings, reports_soc=bank.reports_soc)

@@ -224,6 +224,15 @@ class StopMain(Event):
         stage.stop_main(in_good_order=not self.killed)
 
 
+class StallMain(Event):
+    """It hangs for a while: no step, no command, though its socket stays open."""
+
+    for_s: float = within(0, 3600, "s")
+
+    def happen(self, stage: Stage) -> None:
+        stage.stall_main(self.for_s)
+
+
 class StartMain(Event):
     """It starts on what was kept; `version` is another one after an update."""
 
@@ -295,6 +304,7 @@ EVENTS: dict[str, type[Event]] = {
     "remote": Remote,
     "stick": Stick,
     "stop_main": StopMain,
+    "stall_main": StallMain,
     "start_main": StartMain,
     "stop_outputs": StopOutputs,
     "start_outputs": StartOutputs,

@@ -67,9 +67,7 @@ def _said(name: str, kind: Kind, value: Callable[[Decision], Value], words: type
 
 
 def _kept(name: str, value: Callable[[HistoryMemory], Value]) -> Figure:
-    return Figure(
-        name=name, kind=Kind.NUMBER, value=lambda sample: value(sample.history) if sample.history else None
-    )
+    return Figure(name=name, kind=Kind.NUMBER, value=lambda sample: value(sample.history) if sample.history else None)
 
 
 def _word(member: Enum) -> str:

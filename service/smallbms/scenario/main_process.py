@@ -149,6 +149,4 @@ def _beat(sequence: int, decision: Decision, outputs: Outputs) -> Heartbeat:
         red_led=Led(outputs.red_led.value),
         blue_led=Led(outputs.blue_led.value),
     )
-    return Heartbeat(
-        sequence, decision.at_s, command, cell_alarm=decision.cell_alarm, starting=decision.waiting
-    )
+    return Heartbeat(sequence, decision.at_s, command, cell_alarm=decision.cell_alarm, starting=decision.waiting)

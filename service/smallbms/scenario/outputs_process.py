@@ -60,8 +60,10 @@ class OutputsProcess:
             self._guard = rules.tick(self._guard, now_s, LIMITS)
 
     def obey(self, order: Order, now_s: float) -> State:
-        """Carry out an order and return the state after it; raise Refused, or OutputError while the process is down."""
+        """Carry out an order and return the state after it; raise Refused, or OutputError without a connection."""
         self._look()
+        if not self._guard.controlled:
+            raise OutputError("the outputs process closed the connection")
         self._guard = rules.obey(self._guard, order, remote=self._remote.on, now_s=now_s, limits=LIMITS)
         return self.state(now_s)
 

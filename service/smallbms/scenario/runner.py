@@ -77,9 +77,11 @@ class _Scribe:
         before, self._before = self._before, sample
         for text in said:
             self.say(sample.time_s, text)
-        for event in sample.decision.events if sample.decision else ():
-            if event.kind in TOLD:
-                self.say(sample.time_s, f"{event.kind} {event.text}")
+        decision = sample.decision
+        if decision is not None and (before is None or decision is not before.decision):
+            for event in decision.events:
+                if event.kind in TOLD:
+                    self.say(sample.time_s, f"{event.kind} {event.text}")
         moved = [pin for pin in PINS if before is None or getattr(before.pins, pin) is not getattr(sample.pins, pin)]
         if moved:
             self.say(sample.time_s, ", ".join(f"{pin} {'on' if getattr(sample.pins, pin) else 'off'}" for pin in moved))

@@ -34,6 +34,7 @@ class Stage:
         self._time_s = 0.0
         self._clock_zero_s = 0.0
         self._power_back_at_s: float | None = None
+        self._stalled_until_s = 0.0
         self._flaky: dict[int, tuple[float, float, float]] = {}
         self._limits = (0.0, 0.0, 0.0)
         self._shelf = Shelf()
@@ -85,7 +86,10 @@ class Stage:
     def stop_main(self, *, in_good_order: bool) -> None:
         if self._main is not None:
             self._main.stop(self.wall_s, in_good_order=in_good_order)
-            self._main = None
+            self._main, self._stalled_until_s = None, 0.0
+
+    def stall_main(self, for_s: float) -> None:
+        self._stalled_until_s = self._time_s + for_s
 
     def start_main(self, version: str | None) -> None:
         """Start it, if it does not run; a version left out is the one that was."""
@@ -116,7 +120,7 @@ class Stage:
     def act(self, *, read: bool) -> Sample:
         """Let both processes do what is due, with the batteries read or not; return what is then."""
         self.outputs.tick(self.now_s)
-        if self._main is not None:
+        if self._main is not None and self._time_s >= self._stalled_until_s:
             answered = read and self._main.decision is not None  # its first step comes before any battery's answer
             decision = self._main.step(self._readings() if answered else {}, self.now_s, self.wall_s)
             self._limits = decision.cvl_v, decision.ccl_a, decision.dcl_a
