@@ -21,19 +21,20 @@ class Item:
     """A path with its declared type. `value` is None while invalid, `text` is then empty."""
 
     __slots__ = (
-        "_convert", "_limits", "_maximum", "_minimum", "_text_of", "description", "onchange", "path", "segment",
-        "signature", "text", "value", "writeable",
+        "_convert", "_limits", "_maximum", "_minimum", "_text_of", "ask_always", "description", "onchange", "path",
+        "segment", "signature", "text", "value", "writeable",
     )  # fmt: skip
 
     def __init__(
         self, path: str, signature: str, *, gettext: GetText | None, writeable: bool, onchange: OnChange | None,
-        minimum: float | None, maximum: float | None, default: Value, description: str,
+        minimum: float | None, maximum: float | None, default: Value, description: str, ask_always: bool = False,
     ) -> None:  # fmt: skip
         self.path = path
         self.signature = signature
         self.writeable = writeable
         self.onchange = onchange
         self.description = description
+        self.ask_always = ask_always
         self.value: Value = None
         self.text = ""
         self._convert = converter(signature)

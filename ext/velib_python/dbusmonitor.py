@@ -46,9 +46,7 @@ class _Service:
 
     def take(self, path: str, properties: Mapping[str, Any]) -> bool:
         """Keep a path's value if it is watched: whether it is new."""
-        if "Value" not in properties or not (
-            self.paths is None or path in self.paths or path == _INSTANCE_PATH
-        ):
+        if "Value" not in properties or not (self.paths is None or path in self.paths or path == _INSTANCE_PATH):
             return False
         variant = properties["Value"]
         entry = (variant.signature, unwrap_dbus_value(variant))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Mapping
 from typing import Self
 
@@ -18,6 +19,8 @@ _DO_NOT_QUEUE = 4
 _NAME_IS_OURS = (1, 4)  # primary owner, already owner
 
 SET_OK, SET_INVALID, SET_REFUSED = 0, 1, 2
+
+log = logging.getLogger(__name__)
 
 
 class VeDbusService:
@@ -62,17 +65,18 @@ class VeDbusService:
     def add_path(
         self, path: str, value: Value = None, *, signature: str, gettext: GetText | None = None,
         writeable: bool = False, onchange: OnChange | None = None, minimum: float | None = None,
-        maximum: float | None = None, default: Value = None, description: str = "",
+        maximum: float | None = None, default: Value = None, description: str = "", ask_always: bool = False,
     ) -> None:  # fmt: skip
         """Add a path of the D-Bus type `signature` (one of y b n q i u x t d s).
 
         gettext: a %-format, or a function (path, value) → text; default str. Invalid has the text "".
         onchange: asked (path, new value) before a SetValue is taken; False refuses it. It may be a coroutine.
+        ask_always: also for a value that is there already, where writing it anew means something.
         Raises ValueError for a wrong path or type, or a value that the type cannot hold.
         """
         item = Item(
             path, signature, gettext=gettext, writeable=writeable, onchange=onchange,
-            minimum=minimum, maximum=maximum, default=default, description=description,
+            minimum=minimum, maximum=maximum, default=default, description=description, ask_always=ask_always,
         )  # fmt: skip
         item.assign(value)
         self._tree.add(item)
@@ -158,12 +162,13 @@ class VeDbusService:
     def _set_value(self, call: Message, item: Item) -> None:
         try:
             wanted = item.written(call.body[0].value)
-        except ValueError:
+        except ValueError as error:
+            log.info("%s%s refused: %s", self.name, item.path, error)
             self._answer_set(call, SET_INVALID)
             return
         if not item.writeable:
             self._answer_set(call, SET_INVALID)
-        elif wanted == item.value:
+        elif wanted == item.value and not item.ask_always:
             self._answer_set(call, SET_OK)
         else:
             before = item.value

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 
 from smallbms.changes import Acknowledge, Change
 from smallbms.core import engine, history
-from smallbms.core.interlock import interlock
+from smallbms.core.interlock import agreed, interlock
 from smallbms.core.state import EngineState, Inputs, Snapshot
 from smallbms.door import Door
 from smallbms.links.base import Link
@@ -128,15 +128,11 @@ class Loop:
             ),
             now_s,
         )
-        self._decision = decision
         limits = decision.bank.model.thresholds if decision.bank.model else Thresholds()
+        outputs = interlock(decision, self._measurement, limits, self._spec, now_s)
+        self._decision = decision = agreed(decision, outputs)
         self._unpublished = True
-        self.outputs.send(
-            interlock(decision, self._measurement, limits, self._spec, now_s),
-            now_s,
-            cell_alarm=decision.cell_alarm,
-            starting=decision.waiting,
-        )
+        self.outputs.send(outputs, now_s, cell_alarm=decision.cell_alarm, starting=decision.waiting)
         self._ask_links(decision)
         self._remember(decision, changes, wall_s)
         if not self._read_back.reachable:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallbms.core.interlock import interlock
+from smallbms.core.interlock import agreed, interlock
 from smallbms.model import Bank, BankSpec, BatteryReading, Decision, Identity, Measurement, Member, Outputs, Thresholds
-from smallbms.words import Led
+from smallbms.words import Direction, Led, ReasonCode
 
 NOW_S = 500.0
 SPEC = BankSpec(members=(Member(number=1), Member(number=2)))
@@ -99,3 +99,18 @@ def test_the_empty_outputs_are_safe() -> None:
     out = Outputs()
     assert not (out.atc or out.atd or out.pre_alarm)
     assert out.red_led is Led.ON
+
+
+def test_what_it_takes_away_everyone_is_told_with_a_reason() -> None:
+    told = agreed(YES, Outputs(atd=True))
+    assert (told.allow_to_charge, told.allow_to_discharge, told.ccl_a) == (False, True, 0.0)
+    (reason,) = told.reasons
+    assert (reason.code, reason.blocks) == (ReasonCode.HIGH_CELL, Direction.CHARGE)
+    (reason,) = agreed(YES, Outputs(atc=True)).reasons
+    assert (reason.code, reason.blocks) == (ReasonCode.LOW_CELL, Direction.DISCHARGE)
+    stale = agreed(YES, Outputs()).reasons
+    assert [reason.code for reason in stale] == [ReasonCode.LOST_BATTERY] * 2
+
+
+def test_what_it_leaves_alone_is_told_as_decided() -> None:
+    assert agreed(YES, Outputs(atc=True, atd=True)) is YES

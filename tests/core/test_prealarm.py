@@ -56,6 +56,8 @@ def test_a_cell_below_the_cut_off_in_two_readings_is_the_one_exception() -> None
     assert (rig.outputs.pre_alarm, rig.outputs.atd) == (True, True)
     rig.advance(0.5)
     assert (rig.outputs.pre_alarm, rig.outputs.atd) == (False, False)
+    assert not rig.decision.allow_to_discharge  # the engine itself has tripped, and says so
+    assert [reason.code for reason in rig.decision.reasons] == [ReasonCode.LOW_CELL]
 
 
 def test_bouncing_cells_never_take_atd_sooner_than_30_s_after_the_alarm_went_on() -> None:

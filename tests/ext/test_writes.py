@@ -133,6 +133,20 @@ async def test_the_publisher_is_asked_and_may_refuse(service: VeDbusService, pee
     assert service["/Asked"] == 9
 
 
+async def test_where_an_equal_value_means_something_the_publisher_is_asked_too(
+    service: VeDbusService, peer: Peer
+) -> None:
+    asked: list[Any] = []
+
+    def onchange(path: str, value: Any) -> bool:
+        asked.append(value)
+        return True
+
+    service.add_path("/Again", 3, signature="i", writeable=True, onchange=onchange, ask_always=True)
+    assert await set_value(peer, "/Again", Variant("i", 3)) == DONE
+    assert asked == [3]
+
+
 async def test_a_coroutine_answers_when_it_has_decided(service: VeDbusService, peer: Peer) -> None:
     decision: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 

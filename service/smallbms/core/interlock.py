@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from smallbms.model import BankSpec, BatteryReading, Decision, Measurement, Outputs, Thresholds
+from dataclasses import replace
+
+from smallbms.model import BankSpec, BatteryReading, Decision, Measurement, Outputs, Reason, Thresholds
+from smallbms.words import Direction, ReasonCode
 
 HIGH_ABOVE_V = 0.10
 CUTOFF_V = 2.00  # the one exception to the pre-alarm's 30 s
@@ -29,6 +32,40 @@ def interlock(
         red_led=decision.red_led,
         blue_led=decision.blue_led,
     )
+
+
+def agreed(decision: Decision, outputs: Outputs) -> Decision:
+    """The decision that everyone is told: with what the interlock took away, and why."""
+    lost = {
+        Direction.CHARGE: decision.allow_to_charge and not outputs.atc,
+        Direction.DISCHARGE: decision.allow_to_discharge and not outputs.atd,
+    }
+    if not any(lost.values()):
+        return decision
+    stale = all(lost.values())
+    reasons = tuple(
+        Reason(
+            code=ReasonCode.LOST_BATTERY if stale else code, blocks=way, since_s=decision.at_s,
+            text="the interlock: a battery has not been read for 10 s" if stale else text,
+        )
+        for way, (code, text) in _TAKEN.items()
+        if lost[way]
+    )  # fmt: skip
+    return replace(
+        decision,
+        allow_to_charge=outputs.atc,
+        allow_to_discharge=outputs.atd,
+        pre_alarm=outputs.pre_alarm,
+        ccl_a=decision.ccl_a if outputs.atc else 0.0,
+        dcl_a=decision.dcl_a if outputs.atd else 0.0,
+        reasons=decision.reasons + reasons,
+    )
+
+
+_TAKEN = {
+    Direction.CHARGE: (ReasonCode.HIGH_CELL, "the interlock: a cell is 0.10 V above its limit"),
+    Direction.DISCHARGE: (ReasonCode.LOW_CELL, "the interlock: a cell is at 2.00 V or less"),
+}
 
 
 def _reaches(reading: BatteryReading, limit_v: float) -> bool:

@@ -78,7 +78,7 @@ def _while_raised(row: Row, view: View, before: Latch | None, finding: Finding, 
         or (row.delay_s is not None and latch.level_s >= row.delay_s)
         or (row.readings is not None and latch.readings >= row.readings)
     )
-    if due and (row.gate is None or row.gate(view)):
+    if due and (row.gate is None or row.gate(view, latch)):
         latch = tripped(latch, row.repeat, row.mark(view), view.now_s)
         verdict.changed.append((row, latch, True))
     elif row.delay_s is not None and latch.level_s < row.delay_s:

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from math import inf
 from operator import attrgetter
 
+from smallbms.core.interlock import CUTOFF_V
 from smallbms.core.latch import Finding, Latch, Repeat
 from smallbms.core.plausibility import fresh
 from smallbms.core.view import View
-from smallbms.model import Battery, BatteryReading, Extreme
+from smallbms.model import Battery, BatteryReading
 from smallbms.words import BankError, Direction, Fault, Mode, ReasonCode, UpdatePhase
 
 START_LIMIT_S = 20.0  # a battery not read by then is lost, by name
 PRE_ALARM_LEAD_S = 30.0  # manual §2.2: at least so long before the load disconnect
 SECOND_READING_S = 1.0
+CUTOFF_READINGS = 2
 COLD_RELEASE_C = 2.0
 HOT_RELEASE_C = 3.0
 FLOOR_RELEASE_PCT = 3.0
@@ -55,7 +57,7 @@ class Row:
     release: Release = lambda view, latch: True
     release_s: float = 0.0
     starting_at_once: bool = False
-    gate: Callable[[View], bool] | None = None
+    gate: Callable[[View, Latch], bool] | None = None
     repeat: Repeat | None = None
     persisted: bool = False
     mark: Callable[[View], float] = lambda view: 0.0
@@ -82,13 +84,14 @@ def _high_cell(view: View) -> Sequence[Finding]:
 
 
 def _low_cell(view: View) -> Sequence[Finding]:
-    return _below_or_at(view.bank.cell_min, view.limits.low_cell_v)
-
-
-def _below_or_at(low: Extreme | None, limit: float) -> Sequence[Finding]:
+    """Readings count only at the cut-off, where there is no time left for the pre-alarm."""
+    low, limit = view.bank.cell_min, view.limits.low_cell_v
     if low is None or low.value > limit:
         return _NOBODY
-    return (Finding(battery=low.battery, cell=low.cell, value=low.value, limit=limit),)
+    reading = view.bank.batteries[low.battery - 1].reading
+    stamp = reading.cells_taken_at_s if reading else 0.0
+    strong = low.value <= CUTOFF_V
+    return (Finding(battery=low.battery, cell=low.cell, value=low.value, limit=limit, stamp=stamp, strong=strong),)
 
 
 def _cold(limit_of: Callable[[View], float]) -> Probe:
@@ -247,10 +250,11 @@ def _acknowledged(view: View, latch: Latch) -> bool:
     return view.acknowledged
 
 
-def _low_cell_gate(view: View) -> bool:
-    """With ATD on, the pre-alarm has been on for its 30 s."""
+def _low_cell_gate(view: View, latch: Latch) -> bool:
+    """With ATD on, the pre-alarm has been on for its 30 s, or a cell is at the cut-off in two readings."""
     since_s = view.pre_alarm_since_s
-    return not view.atd or (since_s is not None and view.now_s - since_s >= PRE_ALARM_LEAD_S)
+    warned = since_s is not None and view.now_s - since_s >= PRE_ALARM_LEAD_S
+    return not view.atd or warned or latch.readings >= CUTOFF_READINGS
 
 
 _OVER_CURRENT_REPEAT = Repeat(window_s=900.0, hold_s=900.0)
@@ -263,8 +267,8 @@ ROWS: tuple[Row, ...] = (
         text="battery {battery} cell {cell} at {value:.3f} V, the limit is {limit:.2f} V",
         back="every cell below {high_release:.2f} V for 10 s"),
     Row(name="low_cell", code=ReasonCode.LOW_CELL, blocks=_D, probe=_low_cell,
-        delay_s=10.0, starting_at_once=True, gate=_low_cell_gate, release=_low_cell_released, release_s=60.0,
-        repeat=Repeat(window_s=3600.0, until_charged=True), persisted=True,
+        delay_s=10.0, readings=CUTOFF_READINGS, starting_at_once=True, gate=_low_cell_gate,
+        release=_low_cell_released, release_s=60.0, repeat=Repeat(window_s=3600.0, until_charged=True), persisted=True,
         text="battery {battery} cell {cell} at {value:.3f} V, the limit is {limit:.2f} V: recharge at once",
         back="every cell at {low_release:.2f} V or more for 60 s{held}"),
     Row(name="charge_cold", code=ReasonCode.CHARGE_COLD, blocks=_C, probe=_cold(lambda v: v.limits.charge_cold_c),

@@ -20,6 +20,7 @@ from velib_python.vedbus import VeDbusService
 MEASURED_EVERY_S = 1.0
 _EARLY_S = 0.05  # a snapshot this early is the one that is due, not half a second before it
 _INSTANCE = "/DeviceInstance"
+MODE = "/Mode"  # On once more gives a held low-cell trip free
 _ORIGIN = "D-Bus"
 
 log = logging.getLogger(__name__)
@@ -119,6 +120,7 @@ class BatteryService:
             row.path, value, signature=row.form.signature, gettext=_gettext(row.form), description=row.note,
             writeable=True, onchange=partial(self._written, row),
             minimum=bounds.minimum, maximum=bounds.maximum, default=bounds.default,
+            ask_always=row.path == MODE,
         )  # fmt: skip
 
     def _written(self, row: Row, path: str, value: Any) -> bool:
