@@ -30,6 +30,11 @@ def a_month_on(rig: Rig) -> None:
     rig.advance(10.0)
 
 
+def nearly_a_month_on(rig: Rig) -> None:
+    rig.advance(29.8 * 86_400.0, step=6 * 3600.0)
+    rig.advance(10.0)
+
+
 def a_month_off(rig: Rig) -> None:
     rig.restart(off_s=31 * 86_400.0)
     rig.step()
@@ -55,6 +60,7 @@ def nothing(rig: Rig) -> None:
 
 @pytest.mark.parametrize(("life", "status", "says"), [
     (nothing, BalancerStatus.BALANCED, "the cells are balanced"),
+    (nearly_a_month_on, BalancerStatus.BALANCED, "the cells are balanced"),
     (a_month_on, BalancerStatus.UNKNOWN, "not fully charged for more than 30 days: give a full charge"),
     (a_month_off, BalancerStatus.UNKNOWN, "not fully charged for more than 30 days: give a full charge"),
     (a_wrong_clock, BalancerStatus.BALANCED, "the cells are balanced"),

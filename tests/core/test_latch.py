@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smallbms.core.latch import Finding, Latch, Repeat, forgettable, lowered, raised, released, tripped
+from smallbms.core.reasons import ROWS
 from smallbms.words import AlarmCode, AlarmLevel
 
 from .bench_battery import Rig
@@ -99,3 +100,16 @@ def test_a_current_above_the_continuous_limit_trips_after_10_s() -> None:
     assert rig.advance(10.0).allow_to_discharge
     assert rig.alarm(AlarmCode.HIGH_DISCHARGE_CURRENT) is AlarmLevel.WARNING
     assert not rig.advance(0.5).allow_to_discharge
+
+
+@pytest.mark.parametrize(("name", "window_s"), [
+    ("low_cell", 3600.0), ("over_current_charge", 900.0), ("over_current_discharge", 900.0), ("lost_battery", 900.0),
+])  # fmt: skip
+def test_the_windows_of_the_rows_that_repeat(name: str, window_s: float) -> None:
+    repeat = next(row.repeat for row in ROWS if row.name == name)
+    two = Latch(finding=Finding(), trips=(0.0, 1.0))
+    assert tripped(two, repeat, 0.0, window_s - 0.5).held
+    assert not tripped(two, repeat, 0.0, window_s).held
+    assert {row.name for row in ROWS if row.repeat} == {
+        "low_cell", "over_current_charge", "over_current_discharge", "lost_battery"
+    }  # fmt: skip
