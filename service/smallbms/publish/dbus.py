@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 class DbusPublisher:
     """`publish` snapshots, the newest wins; `run` in a TaskGroup. `name` is the service's, for ever.
 
-    `settings_kept`: the store held settings; otherwise those in localsettings are taken over.
+    `settings_kept`: the store held settings; otherwise those in localsettings are taken over, unless somebody has
+    changed ours before.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class DbusPublisher:
         self.name = name
         self._bus = bus
         self._door = door
-        self._ours = settings_kept
+        self._untouched = None if settings_kept else door.settings
         self._library = library
         self._clock = clock
         self._snapshot: Snapshot | None = None
@@ -95,7 +96,9 @@ class DbusPublisher:
         instance = snapshot.identity.instance
         if self._bus.localsettings:
             unique = self.name.rpartition(".")[2]
-            self._local = LocalSettings(connection, unique, instance=instance, ours=self._ours, door=self._door)
+            self._local = LocalSettings(
+                connection, unique, instance=instance, untouched=self._untouched, door=self._door
+            )
             await self._local.start()
             instance = self._local.instance
         service = BatteryService(connection, self.name, self._newest(), instance=instance, door=self._door)
@@ -111,7 +114,7 @@ class DbusPublisher:
         """Carry settings to and from localsettings; a changed device instance needs a new appearance."""
         while True:
             await local.work()
-            self._ours = local.ours
+            self._untouched = local.untouched
             await service.move(local.instance)
 
     def _newest(self) -> Snapshot:

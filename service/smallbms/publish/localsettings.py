@@ -30,13 +30,15 @@ log = logging.getLogger(__name__)
 class LocalSettings:
     """The copy under /Settings/Devices/<unique>/, on one connection; localsettings may come and go.
 
-    `instance` is the device instance it holds for us, the preferred one while it has not spoken. `ours`: our settings
-    win over those found there; True once both agree.
+    `instance` is the device instance it holds for us, the preferred one while it has not spoken. `untouched`: the
+    settings of a first start; while ours are still those, what is found there wins. None once both agree.
     """
 
-    def __init__(self, connection: Connection, unique: str, *, instance: int, ours: bool, door: Door) -> None:
+    def __init__(
+        self, connection: Connection, unique: str, *, instance: int, untouched: Settings | None, door: Door
+    ) -> None:
         self.instance = instance
-        self.ours = ours
+        self.untouched = untouched
         self._door = door
         self._work = asyncio.Event()
         self._agreed = False
@@ -75,9 +77,9 @@ class LocalSettings:
         if not self._agreed:
             self._agreed = True
             self._take_instance()
-            if not self.ours:
+            if self.untouched == self._door.settings:
                 self._take_over()
-            self.ours = True
+            self.untouched = None
         self._carried = self._door.settings
         for name in _ROWS:
             await self._write(name)
