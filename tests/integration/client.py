@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
@@ -23,21 +23,36 @@ Items = dict[str, Any]
 Wanted = Mapping[str, Any]  # a value, or a function that says whether it is right
 
 
+class Ownership(NamedTuple):
+    """A name that has another owner now; "" is nobody."""
+
+    service: str
+    owner: str
+
+
 class Client:
-    """Sees the service's items; `seen` keeps every value that its signals brought, oldest first."""
+    """Sees the service's items.
+
+    `seen` keeps every value that its signals brought, `owners` every coming and going, oldest first.
+    """
 
     def __init__(self, bus: MessageBus) -> None:
         self._bus = bus
         self.seen: list[tuple[float, str, Any]] = []
+        self.owners: list[Ownership] = []
         bus.add_message_handler(self._signalled)
 
     @classmethod
     async def connect(cls, address: str) -> Self:
         client = cls(await MessageBus(bus_address=address).connect())
         await client.daemon("AddMatch", "s", f"type='signal',interface='{BUS_ITEM}',member='ItemsChanged'")
+        await client.daemon("AddMatch", "s", f"type='signal',interface='{DBUS}',member='NameOwnerChanged'")
         return client
 
     def _signalled(self, message: Message) -> None:
+        if message.message_type is MessageType.SIGNAL and message.member == "NameOwnerChanged":
+            name, _, owner = message.body
+            self.owners.append(Ownership(name, owner))
         if message.message_type is MessageType.SIGNAL and message.member == "ItemsChanged":
             at_s = time.monotonic()
             self.seen += [(at_s, path, _plain(item["Value"])) for path, item in message.body[0].items()]
