@@ -190,3 +190,18 @@ def test_an_event_that_says_a_reason_is_over_does_not_say_that_it_holds() -> Non
     (event,) = [event for event in rig.events if event.kind is EventKind.RELEASE and event.code == "mode_off"]
     assert isinstance(event, Event)
     assert event.text == "mode_off is over"
+
+
+def test_an_extreme_that_is_not_read_for_a_moment_breaks_the_wait_for_the_release() -> None:
+    rig = Rig(2)
+    rig.each(cells_v=[], cell_min_v=3.3, cell_max_v=3.3, voltage_v=13.2)
+    rig.start()
+    rig.battery.cell_max_v = 3.76
+    rig.advance(1.0)
+    rig.battery.cell_max_v = 3.3
+    rig.advance(9.0)
+    rig.battery.cell_max_v = None
+    rig.advance(1.0)
+    rig.battery.cell_max_v = 3.3
+    rig.advance(5.0)
+    assert rig.codes() == {ReasonCode.HIGH_CELL}

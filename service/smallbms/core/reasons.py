@@ -204,8 +204,10 @@ def _every_battery(view: View) -> bool:
 
 
 def _every_cell(view: View) -> bool:
-    batteries = view.bank.batteries
-    return _every_battery(view) and not any(b.reading and None in b.reading.cell_voltages_v for b in batteries)
+    return _every_battery(view) and not any(
+        b.cell_min_v is None or b.cell_max_v is None or (b.reading and None in b.reading.cell_voltages_v)
+        for b in view.bank.batteries
+    )
 
 
 def _high_cell_released(view: View, latch: Latch) -> bool:
