@@ -116,6 +116,11 @@ def test_a_scenario_expects_something() -> None:
         parse(GOOD[: GOOD.index("[[expect]]")], "night.toml")
 
 
+def test_an_expectation_is_a_table() -> None:
+    with pytest.raises(ConfigError, match=r"\[\[expect\]\] 1 is not a table"):
+        parse("expect = [1]\n" + GOOD[: GOOD.index("[[expect]]")], "night.toml")
+
+
 def test_a_file_that_is_not_there_or_no_text_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         load(tmp_path / "none.toml")

@@ -4,31 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smallbms.scenario.format import parse
-from smallbms.scenario.runner import Result, run
-
-HOUSE = """
-name = "a house"
-about = "one event, and what it did"
-duration = "0:02"
-{head}
-[bank]
-model = "12.8/100"
-batteries = 2
-[charger.shore]
-power_w = 300
-limit_a = 30
-[load.lamp]
-power_w = 100
-{events}
-[[expect]]
-{expect}
-"""
-
-
-def play(expect: str, *events: str, head: str = "") -> Result:
-    tables = "\n".join(f'[[event]]\nat = "0:01"\n{event}' for event in events)
-    return run(parse(HOUSE.format(expect=expect, events=tables, head=head), "house.toml"))
+from .house import play
 
 
 @pytest.mark.parametrize(
@@ -98,3 +74,27 @@ def test_energy_is_kept_account_of() -> None:
     energy = play("always = { running = true }").energy
     assert energy.loads_wh == pytest.approx(100 * 119.5 / 3600, rel=0.01)
     assert energy.chargers_wh - energy.loads_wh == pytest.approx(energy.charged_wh - energy.discharged_wh)
+
+
+@pytest.mark.parametrize(
+    ("head", "bank", "expect"),
+    [
+        ('[world]\ndemo = true\nstart = "12:00"', "", 'charge_a = ">= 20"'),
+        ("[world]\nsun = 0.5", "", "sun = 0.5"),
+        ('[world]\nclouds = 0.9\nstart = "13:00"', "", 'sun = "0.01 to 0.5"'),
+        ("[world]\nambient_c = -3", "", 'ambient_c = "-3.001 to -2.999"'),
+        ('[world]\nstart = "12:00"\n[load.t]\npower_w = 990\non_at = "9:00"\noff_at = "13:00"', "", 'load_a = ">= 80"'),
+        ("[load.fridge]\npower_w = 999\non_s = 50\nperiod_s = 3600\n[world]\nstart = '12:00'", "", 'load_a = "<= 9"'),
+        ("[charger.roof]\npower_w = 900\nlimit_a = 20\nsolar = true\n[world]\nsun = 1", "", 'charge_a = "41 to 44"'),
+        ("", "temperature_c = -30", 'atd = false, reasons = ["discharge_cold", "charge_cold"]'),
+        ("", "temperature_c = -30\nprotections = true", 'reasons = ["battery_block", "discharge_cold"]'),
+        ("", "temperature_sensors = 0", "atc = true"),
+        ("", "reports_soc = false", 'soc_pct = "none"'),
+        ("", "current_offset_a = 10", 'true_soc_pct = "<= 50.3", soc_pct = ">= 50.3"'),
+        ("[settings]\ndischarge_floor_pct = 60", "", 'reasons = ["floor"]'),
+        ("[[battery]]\nnumber = 2\nsoc_pct = 90", "", 'true_soc_pct = "69 to 71"'),
+    ],
+)
+def test_what_the_tables_describe_is_there(head: str, bank: str, expect: str) -> None:
+    result = play(f'since = "0:01:10"\nalways = {{ {expect} }}', head=head, bank=bank)
+    assert result.met, result.failures[0].text

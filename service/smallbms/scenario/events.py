@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -18,12 +19,11 @@ Output = Literal["atc", "atd", "pre_alarm"]
 DATUMS = {datum.name.lower(): datum for datum in Datum}
 
 
-def _battery() -> int:
-    number: int = within(1, MOST_BATTERIES)
-    return number
+def _battery() -> Any:
+    return within(1, MOST_BATTERIES)
 
 
-class Event(Table):
+class Event(Table, ABC):
     """[[event]]: at this time, this."""
 
     at: Time
@@ -35,9 +35,9 @@ class Event(Table):
         given = self.model_dump(exclude={"at", "do"}, exclude_unset=True)
         return " ".join([f"event {self.do}", *(f"{key}={value}" for key, value in given.items())])
 
+    @abstractmethod
     def happen(self, stage: Stage) -> None:
         """Let it happen."""
-        raise NotImplementedError
 
 
 # --- the world ------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 from smallbms.changes import Acknowledge, Change
 from smallbms.core import engine, saving
-from smallbms.core.interlock import interlock
+from smallbms.core.interlock import agreed, interlock
 from smallbms.core.state import EngineState, Inputs
 from smallbms.door import Door
 from smallbms.errors import OutputError
@@ -90,9 +90,9 @@ class MainProcess:
             wall_s=wall_s,
         )
         self._state, decision = engine.step(self._state, inputs, now_s)
-        self.decision = decision
         limits = decision.bank.model.thresholds if decision.bank.model else Thresholds()
         outputs = interlock(decision, self._measurement, limits, self._spec, now_s)
+        self.decision = decision = agreed(decision, outputs)
         self._command([_beat(next(self._sequence), decision, outputs), *self._errands(decision, changes)], now_s)
         if decision.bank.model is not None:
             self.door.know(decision.bank.model)
