@@ -68,6 +68,8 @@ class BatteryService:
 
     def show(self, snapshot: Snapshot, now_s: float) -> None:
         """Publish what is new in a snapshot."""
+        if snapshot.decision.bank.online != self._snapshot.decision.bank.online:
+            self._due_s = float("-inf")  # nobody waits a second for a battery that came, or went
         self._snapshot = snapshot
         shape = self._shape.grown(snapshot)
         with self._service:
