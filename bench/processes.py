@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -31,10 +32,13 @@ def resident_mb(process: subprocess.Popen[Any]) -> float:
 
 
 @contextlib.contextmanager
-def python(*arguments: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python process until the block ends; what it says goes to `log`."""
+def python(*arguments: str, log: Path, bare: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+    """A Python process until the block ends; what it says goes to `log`. `bare`: with the standard library alone
+    and nothing that a venv or this machine adds at the start."""
+    command = [sys.executable, *(["-S"] if bare else []), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "service")} if bare else None
     with log.open("ab") as file:
-        process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=file, stderr=file)
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
     try:
         yield process
     finally:

@@ -59,7 +59,8 @@ class Rig:
         socket = str(runtime / "outputs.sock")
         log = folder / "log"
         self.started_at_s = time.monotonic()
-        self.outputs = stack.enter_context(python("-s", "-B", "-m", "smallbms.outputs", "--socket", socket, log=log))
+        command: tuple[str, ...] = ("-s", "-B", "-m", "smallbms.outputs", "--socket", socket)
+        self.outputs = stack.enter_context(python(*command, log=log, bare=True))
         command = ("run", "--config", str(folder / "smallbms.toml"), "--runtime", str(runtime))
         self.main: Popen[bytes] = stack.enter_context(python(*before, *command, log=log))
 
