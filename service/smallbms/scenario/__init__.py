@@ -41,7 +41,7 @@ the unit that ends its name; current > 0 charges. Every key but those marked * m
 
     [[event]]
     at = "2:00"                     # *
-    do = "unplug"                   # * and its keys: events.py
+    do = "unplug"                   # * and its keys: world_events.py, system_events.py
     battery = 1
 
     [[expect]]

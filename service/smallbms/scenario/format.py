@@ -12,9 +12,12 @@ from smallbms.config_tables import Table, read_table
 from smallbms.errors import ConfigError, SettingsError
 from smallbms.model import BatteryModel
 from smallbms.scenario.conditions import read_expectation
-from smallbms.scenario.events import EVENTS, Disobey, Event, Set, SetCharger
+from smallbms.scenario.event import Event
+from smallbms.scenario.events import EVENTS
 from smallbms.scenario.expect import Expectation
+from smallbms.scenario.system_events import Set
 from smallbms.scenario.tables import BankTable, BatteryTable, ChargerTable, HeadTable, LoadTable, WorldTable
+from smallbms.scenario.world_events import Disobey, SetCharger
 from smallbms.settings import Settings, change_for, changed
 from smallbms.toml import parse_toml
 from smallbms.wording import one_line, refusal
