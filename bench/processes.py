@@ -9,12 +9,14 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = (str(ROOT / "service"), str(ROOT / "ext"), sysconfig.get_path("purelib"))
 DEADLINE_S = 60.0
 END_S = 10.0
 
@@ -32,13 +34,17 @@ def resident_mb(process: subprocess.Popen[Any]) -> float:
 
 
 @contextlib.contextmanager
-def python(*arguments: str, log: Path, bare: bool = False) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python process until the block ends; what it says goes to `log`. `bare`: with the standard library alone
-    and nothing that a venv or this machine adds at the start."""
-    command = [sys.executable, *(["-S"] if bare else []), *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "service")} if bare else None
+def product(*arguments: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of the product until the block ends; what it says goes to `log`.
+
+    It finds its packages by PYTHONPATH, as on a GX: what an editable install or this machine adds at the start of each
+    Python is not the product's.
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(PACKAGES)}
     with log.open("ab") as file:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
+        process = subprocess.Popen(
+            [sys.executable, "-S", *arguments], cwd=ROOT, env=environment, stdout=file, stderr=file
+        )
     try:
         yield process
     finally:

@@ -15,7 +15,7 @@ from subprocess import Popen
 from typing import Any
 
 from bench.battery_process import CAPACITY_AH, CELLS
-from bench.processes import DEADLINE_S, Daemon, Helper, daemon, end, python, until
+from bench.processes import DEADLINE_S, Daemon, Helper, daemon, end, product, until
 from velib_python import Connection, DbusError, connect
 
 BUS_ITEM = "com.victronenergy.BusItem"
@@ -53,16 +53,15 @@ class Rig:
         self.name = ""
         self._folder = folder
         self._turns = folder / "turns.json"
-        before = ["-m", "bench.timed_main", str(self._turns)] if timed else ["-s", "-m", "smallbms"]
+        before = ["-m", "bench.timed_main", str(self._turns)] if timed else ["-m", "smallbms"]
         runtime = folder / "run"
         runtime.mkdir()
         socket = str(runtime / "outputs.sock")
         log = folder / "log"
         self.started_at_s = time.monotonic()
-        command: tuple[str, ...] = ("-s", "-B", "-m", "smallbms.outputs", "--socket", socket)
-        self.outputs = stack.enter_context(python(*command, log=log, bare=True))
+        self.outputs = stack.enter_context(product("-B", "-m", "smallbms.outputs", "--socket", socket, log=log))
         command = ("run", "--config", str(folder / "smallbms.toml"), "--runtime", str(runtime))
-        self.main: Popen[bytes] = stack.enter_context(python(*before, *command, log=log))
+        self.main: Popen[bytes] = stack.enter_context(product(*before, *command, log=log))
 
     @property
     def log(self) -> str:
