@@ -125,6 +125,7 @@ SET_SOC = SettingRow(
     bus_path="/Settings/Battery/StateOfCharge",
     kind="d",
     unit="%",
+    step=0.1,
     title="State of charge",
     text="Sets the state of charge by hand",
     bounds=Bounds(minimum=0, maximum=100),

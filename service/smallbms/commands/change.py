@@ -1,4 +1,4 @@
-"""The commands that change the running service: set, reset-to-defaults, acknowledge."""
+"""The commands that change the running service: set, synchronise, reset-to-defaults, acknowledge."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from argparse import Namespace
 
 from smallbms.commands.peer import Item, running
 from smallbms.errors import SettingsError
-from smallbms.setting_row import Bounds, SettingRow, checked
+from smallbms.setting_row import Bounds, SettingRow, Value, checked
 from smallbms.settings import ACTIONS, SET_SOC, SETTINGS
+from smallbms.wording import figure
 
 _ROWS = {row.name: row for row in (*SETTINGS, SET_SOC)}
 _UNITS = ("_cell_v", "_pct", "_min", "_v")
@@ -22,9 +23,13 @@ async def set_value(arguments: Namespace) -> int:
         value = checked(row, arguments.value, _bounds(row, items.get(row.bus_path)))
         if not await peer.set(row.bus_path, value):
             raise SettingsError(f"{row.title} ({row.name}) = {arguments.value} is refused: {_hint(row)}")
-        after = (await peer.items())[row.bus_path]
-    print(f"{row.title}: {value if after.value is None else after.text or after.value}")
+    print(f"{row.title}: {_shown(row, value)}")
     return 0
+
+
+async def synchronise(arguments: Namespace) -> int:
+    """Say that the bank is full (manual §4.3)."""
+    return await _act("synchronise", arguments)
 
 
 async def reset_to_defaults(arguments: Namespace) -> int:
@@ -52,6 +57,12 @@ def _row(name: str) -> SettingRow:
     if row is None:
         raise SettingsError(f"{name!r} is no setting; there are {', '.join(_ROWS)}")
     return row
+
+
+def _shown(row: SettingRow, value: Value) -> str:
+    if row.words:
+        return next(word for word, code in row.words.items() if code == value)
+    return value if isinstance(value, str) else f"{figure(value)} {row.unit}"
 
 
 def _bounds(row: SettingRow, item: Item | None) -> Bounds:

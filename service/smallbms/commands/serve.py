@@ -134,7 +134,10 @@ async def emulate(arguments: Namespace) -> int:
         f'[[battery]]\ndriver = "jbd"\nport = "{path}"\nmodel = "{model.name}"',
         flush=True,
     )
-    await serve_jbd(path, lambda: drive.readings(time.monotonic())[1])
+    try:
+        await serve_jbd(path, lambda: drive.readings(time.monotonic())[1])
+    except OSError as error:
+        raise ConfigError(f"no port can be made at {path}: {error.strerror or error}") from error
     return 0
 
 
