@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
@@ -15,6 +16,7 @@ from smallbms.outputs.state import State, decode
 
 ANSWER_S = 1.0
 BACKOFF_S = (0.1, 0.2, 0.5, 1.0)  # then the last one for ever
+ANSWER_LIMIT = 65536  # bytes; no state is that long
 
 
 class OutputsLike(Protocol):
@@ -39,6 +41,42 @@ class _Beat(NamedTuple):
     starting: bool
 
 
+class _Wire(asyncio.Protocol):
+    """Cuts what comes into lines. No stream and no task: a command costs one write, its answer one wake-up."""
+
+    def __init__(self, on_line: Callable[[bytes], None]) -> None:
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._on_line = on_line
+        self._transport: asyncio.Transport | None = None
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._received = (self._received + data).split(b"\n")
+        for line in lines:
+            self._on_line(line)
+        if len(self._received) > ANSWER_LIMIT:
+            self.fail(OutputError("the outputs process answers without end"))
+
+    def write(self, message: Mapping[str, object]) -> None:
+        if self._transport is not None:
+            self._transport.write(json.dumps(message).encode() + b"\n")
+
+    def fail(self, error: OutputError) -> None:
+        """Close at once; whoever waits for the end of the connection gets the error."""
+        if not self.lost.done():
+            self.lost.set_exception(error)
+        if self._transport is not None:
+            self._transport.abort()
+
+
 class OutputsClient:
     """Keeps a connection with control, and sends the latest command.
 
@@ -54,16 +92,17 @@ class OutputsClient:
         self._errands: dict[str, Mapping[str, object]] = {}
         self._sequence = itertools.count(1)
         self._latest: _Beat | None = None
-        self._fresh = asyncio.Event()
-        self._turn = asyncio.Lock()
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._wire: _Wire | None = None
+        self._ready = False
+        self._overdue: asyncio.TimerHandle | None = None  # runs while a command is not answered
+        self._asked: deque[tuple[str, asyncio.Future[State] | None]] = deque()
         self.state: State | None = None
         self.error: OutputError | None = OutputError("not connected yet")
 
     def send(self, outputs: OutputsLike, step_at_s: float, *, cell_alarm: bool = False, starting: bool = False) -> None:
-        """Send a command soon; one that was not sent yet is replaced. `step_at_s` is CLOCK_MONOTONIC."""
+        """Send a command; one that had to wait for an answer is replaced. `step_at_s` is CLOCK_MONOTONIC."""
         self._latest = _Beat(outputs, step_at_s, cell_alarm, starting)
-        self._fresh.set()
+        self._beat()
 
     def healthy_soon(self, version: str) -> None:
         """Say with the next command that this version is healthy."""
@@ -90,52 +129,57 @@ class OutputsClient:
         waits = iter(BACKOFF_S)
         while True:
             try:
-                await self._connect()
+                wire = await self._connect()
                 waits = iter(BACKOFF_S)
-                await self._beat()
+                await wire.lost
+                self.error = OutputError("the outputs process closed the connection")
             except OSError as error:
                 self.error = error if isinstance(error, OutputError) else OutputError(f"{self._path}: {error}")
             finally:
                 self._disconnect()
             await asyncio.sleep(next(waits, BACKOFF_S[-1]))
 
-    async def _connect(self) -> None:
+    async def _connect(self) -> _Wire:
+        wire = _Wire(self._answered)
         try:
             async with asyncio.timeout(ANSWER_S):
-                self._streams = await asyncio.open_unix_connection(self._path)
+                await asyncio.get_running_loop().create_unix_connection(lambda: wire, self._path)
         except TimeoutError:
             raise OutputError(f"{self._path} does not accept") from None
+        self._wire = wire
         await self._exchange("hello", protocol=PROTOCOL, role=Role.CONTROL, pins=self._pins)
         await self._exchange("arm", sent_at_s=time.monotonic())
-        self.error = None
+        self.error, self._ready = None, True
+        self._beat()
+        return wire
 
     def _disconnect(self) -> None:
-        streams, self._streams = self._streams, None
-        if streams is not None:
-            streams[1].transport.abort()
+        wire, self._wire = self._wire, None
+        self._ready = False
+        self._beat_answered()
+        lost = OutputError("the outputs process closed the connection")
+        for _, asker in self._asked:
+            if asker is not None and not asker.done():
+                asker.set_exception(lost)
+        self._asked.clear()
+        if wire is not None:
+            wire.fail(lost)
+            wire.lost.exception()  # read, whoever else did not wait for it
         if self.state is not None:
             self.state = None
             self._on_state()
 
-    async def _beat(self) -> None:
-        while True:
-            await self._fresh.wait()
-            self._fresh.clear()
-            try:
-                if self._latest is not None:
-                    await self._send_beat(self._latest)
-                while self._errands:
-                    op, fields = self._errands.popitem()
-                    await self._exchange(op, **fields)
-                self.error = None
-            except Refused as refusal:
-                self.error = refusal
-                if refusal.code is Code.NOT_ARMED:
-                    await self._exchange("arm", sent_at_s=time.monotonic())
-
-    async def _send_beat(self, beat: _Beat) -> None:
-        await self._exchange(
+    def _beat(self) -> None:
+        """Send the latest command unless the one before it is still to be answered."""
+        wire, beat = self._wire, self._latest
+        if wire is None or beat is None or not self._ready or self._overdue is not None:
+            return
+        self._latest = None
+        silent = OutputError("the outputs process does not answer")
+        self._overdue = asyncio.get_running_loop().call_later(ANSWER_S, wire.fail, silent)
+        self._ask(
             "heartbeat",
+            None,
             sequence=next(self._sequence),
             step_at_s=beat.step_at_s,
             outputs={name: getattr(beat.outputs, name) for name in PINS},
@@ -143,36 +187,59 @@ class OutputsClient:
             starting=beat.starting,
         )
 
+    def _beat_answered(self) -> None:
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
+
+    def _ask(self, op: str, asker: asyncio.Future[State] | None, **fields: object) -> None:
+        if self._wire is None:
+            raise OutputError("the outputs process is not connected")
+        self._asked.append((op, asker))
+        self._wire.write({"op": op, **fields})
+
     async def _exchange(self, op: str, **fields: object) -> State:
-        async with self._turn:
-            if self._streams is None:
-                raise OutputError("the outputs process is not connected")
-            line = await _ask(self._streams, {"op": op, **fields})
-            refusal, state = _answer(line)
-            self.state = state
+        answer: asyncio.Future[State] = asyncio.get_running_loop().create_future()
+        self._ask(op, answer, **fields)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await answer
+        except TimeoutError:
+            error = OutputError(f"the outputs process does not answer {op}")
+            if self._wire is not None:
+                self._wire.fail(error)  # a late answer must not pass for that of the next line
+            raise error from None
+
+    def _answered(self, line: bytes) -> None:
+        """An answer, to the oldest question."""
+        try:
+            refusal, self.state = _answer(line)
+            op, asker = self._asked.popleft()
+        except (OutputError, IndexError) as error:
+            if self._wire is not None:
+                self._wire.fail(error if isinstance(error, OutputError) else OutputError("an answer that nobody asked"))
+            return
+        if op == "heartbeat":
+            self._beat_answered()
+            self.error = refusal
+        if asker is None:
+            self._go_on(refusal)
+        elif not asker.done():
+            if refusal is None:
+                asker.set_result(self.state)
+            else:
+                asker.set_exception(refusal)
         self._on_state()
-        if refusal is not None:
-            raise refusal
-        return state
 
-
-async def _ask(streams: tuple[asyncio.StreamReader, asyncio.StreamWriter], message: Mapping[str, object]) -> bytes:
-    reader, writer = streams
-    line = b""
-    try:
-        writer.write(json.dumps(message).encode() + b"\n")
-        async with asyncio.timeout(ANSWER_S):
-            line = await reader.readline()
-    except TimeoutError:
-        raise OutputError(f"the outputs process does not answer {message['op']}") from None
-    except ValueError as error:
-        raise OutputError(f"the outputs process answers without end: {error}") from None
-    finally:
-        if not line:
-            writer.transport.abort()  # a late answer must not pass for that of the next line
-    if not line:
-        raise OutputError("the outputs process closed the connection")
-    return line
+    def _go_on(self, refusal: Refused | None) -> None:
+        """After an answer that nobody awaits: say what is due next."""
+        if refusal is not None and refusal.code is Code.NOT_ARMED:
+            self._ask("arm", None, sent_at_s=time.monotonic())
+        elif self._errands:
+            op, fields = self._errands.popitem()
+            self._ask(op, None, **fields)
+        else:
+            self._beat()
 
 
 def _answer(line: bytes) -> tuple[Refused | None, State]:
