@@ -58,14 +58,17 @@ def battery_page(items: Items) -> list[str]:
     lines = [
         "Battery bank",
         *_table(
-            ("Balancer status", _word(items, "/Balancer/Status", _BALANCER)),
+            ("Balancer status", _balancer(items)),
             ("Min cell voltage", _extreme(items, "MinCellVoltage", "MinVoltageCellId")),
             ("Max cell voltage", _extreme(items, "MaxCellVoltage", "MaxVoltageCellId")),
             ("Min cell temperature", _extreme(items, "MinCellTemperature", "MinTemperatureCellId")),
             ("Max cell temperature", _extreme(items, "MaxCellTemperature", "MaxTemperatureCellId")),
             ("Batteries", _text(items, "/System/NrOfBatteries")),
+            ("Battery cells", _cells_in_total(items)),
             ("Batteries in series", _text(items, "/System/BatteriesSeries")),
             ("Batteries in parallel", _text(items, "/System/BatteriesParallel")),
+            ("System voltage", _text(items, "/Settings/Battery/NominalVoltage")),
+            ("Capacity", _text(items, "/Capacity")),
         ),
     ]
     for number in range(1, (_value(items, "/System/NrOfBatteries") or 0) + 1):
@@ -140,8 +143,21 @@ def _alarm_lines(items: Items) -> list[str]:
 
 
 def _extreme(items: Items, value: str, where: str) -> str:
-    place = _text(items, f"/System/{where}", "")
-    return _text(items, f"/System/{value}") + (f"   {place}" if place else "")
+    return _noted(_text(items, f"/System/{value}"), _text(items, f"/System/{where}", ""))
+
+
+def _noted(text: str, note: str) -> str:
+    return f"{text}   {note}" if note else text
+
+
+def _balancer(items: Items) -> str:
+    """The status, its cause and its cure."""
+    return _noted(_word(items, "/Balancer/Status", _BALANCER), _text(items, "/Balancer/Text", ""))
+
+
+def _cells_in_total(items: Items) -> str:
+    batteries, cells = _value(items, "/System/NrOfBatteries"), _value(items, "/System/NrOfCellsPerBattery")
+    return NOT_READ if batteries is None or cells is None else str(batteries * cells)
 
 
 def _battery(items: Items, number: int) -> list[str]:
