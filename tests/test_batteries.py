@@ -76,6 +76,13 @@ def test_cells_and_capacity_give_the_model(cells: int, capacity_ah: float, name:
     assert (found.name if found else None) == name
 
 
+@pytest.mark.parametrize(("nominal_v", "most", "energy_kwh"), [(12.8, 50, 192), (25.6, 50, 384), (51.2, 25, 128)])
+def test_the_largest_banks_hold_what_the_manual_says(nominal_v: float, most: int, energy_kwh: float) -> None:
+    largest = max(model.capacity_ah for model in BATTERIES if model.nominal_v == nominal_v)
+    assert MOST_BATTERIES[nominal_v] == most
+    assert most * nominal_v * largest / 1000 == pytest.approx(energy_kwh)
+
+
 def test_an_unknown_name_is_no_model() -> None:
     assert model_named("12.8/101") is None
 

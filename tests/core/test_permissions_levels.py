@@ -9,7 +9,7 @@ from smallbms.settings import Settings
 from smallbms.words import ReasonCode
 
 from .bench_battery import Rig
-from .cases import wants
+from .cases import cell, wants
 
 # --- high cell -----------------------------------------------------------------------------------------------------
 
@@ -77,6 +77,17 @@ def test_the_floor_releases_3_percent_above_it() -> None:
     rig.advance(1.5)
     assert rig.codes() == set()
     assert rig.decision.soc_pct == pytest.approx(23.0, abs=0.05)
+
+
+def test_a_floor_of_0_leaves_the_cells_as_the_last_guard() -> None:
+    rig = Rig(soc_pct=50.0).start()
+    wants(discharge_floor_pct=0)(rig)
+    for soc_pct in (1.0, 0.0):
+        rig.step(SetSoc(soc_pct=soc_pct))
+        assert rig.allowed == (True, True)
+    cell(2.75)(rig)
+    rig.advance(31.0)
+    assert (rig.codes(), rig.allowed) == ({ReasonCode.LOW_CELL}, (True, False))
 
 
 @pytest.mark.parametrize(("floor_pct", "is_released"), [(21, False), (20, False), (19, True), (0, True)])

@@ -33,6 +33,14 @@ def test_it_comes_at_its_level_and_goes_50_mv_above_after_30_s() -> None:
     assert cell(rig, 3.15, 0.5) == (False, True)
 
 
+@pytest.mark.parametrize("level_v", [2.85, 3.0, 3.15])
+def test_its_level_is_adjustable(level_v: float) -> None:
+    rig = Rig().start()
+    rig.settings = Settings(pre_alarm_cell_v=level_v)
+    assert cell(rig, level_v + 0.001, 1.0) == (False, True)
+    assert cell(rig, level_v, 0.5) == (True, True)
+
+
 def test_once_on_it_stays_for_30_s() -> None:
     rig = Rig().start()
     assert cell(rig, 3.09, 0.5) == (True, True)
@@ -111,6 +119,15 @@ def test_it_waits_for_another_30_s_before_a_low_cell_after_that() -> None:
 def test_the_low_soc_warning_level_raises_it(soc_pct: float, is_on: bool) -> None:
     rig = Rig().start()
     rig.step(SetSoc(soc_pct=soc_pct))
+    assert outputs(rig) == (is_on, True)
+    assert (rig.alarm(AlarmCode.LOW_SOC) is AlarmLevel.WARNING) is is_on
+
+
+@pytest.mark.parametrize(("level_pct", "is_on"), [(49, False), (50, True), (99, True)])
+def test_the_low_soc_warning_level_is_adjustable(level_pct: int, is_on: bool) -> None:
+    rig = Rig(soc_pct=50.0).start()
+    rig.settings = Settings(low_soc_warning_pct=level_pct)
+    rig.advance(0.5)
     assert outputs(rig) == (is_on, True)
     assert (rig.alarm(AlarmCode.LOW_SOC) is AlarmLevel.WARNING) is is_on
 
