@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
+from typing import TypeVar
 
 from smallbms.drivers.base import Driver, Request
 from smallbms.errors import FrameError, LinkError
 from smallbms.links.base import LinkFault, LinkHealth
-from smallbms.links.port import Answer, Port, opened
+from smallbms.links.port import Answer, Exchange, Pause, Port, Script, opened
 from smallbms.links.schedule import Schedule, Slot
 from smallbms.links.timing import ATTEMPTS, time_out_s
 from smallbms.links.trouble import TroubleLog
-from smallbms.links.waiter import Waiter
 from smallbms.model import BatteryReading
 
 BACK_OFF_S = (0.5, 5.0)  # first and longest
+
+Result = TypeVar("Result")
+Steps = Generator[Exchange | Pause, Answer, Result]  # a part of a script
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +52,7 @@ class SerialLine:
         self._on_reading = on_reading
         self._on_frame_error = on_frame_error
         self._schedule = Schedule(self._units)
-        self._urged = Waiter()
+        self._port: Port | None = None
         self._trouble = TroubleLog(_log)
         self._open = False
         self._frames_ok = 0
@@ -74,7 +77,8 @@ class SerialLine:
 
     def urge(self, number: int) -> None:
         self._schedule.urge(number)
-        self._urged.wake()
+        if self._port is not None:
+            self._port.hasten()
 
     def set_near_limit(self, numbers: Collection[int]) -> None:
         self._schedule.set_near_limit(numbers)
@@ -85,20 +89,20 @@ class SerialLine:
         while True:
             frames_before = self._frames_ok
             try:
-                async with opened(self._path, self._baud) as port:
-                    await self._poll(port)
+                async with opened(self._path, self._baud) as self._port:
+                    await self._port.play(self._poll())
             except LinkError as error:
                 self._count(LinkFault.PORT, str(error))
                 self._trouble.failure(self._path, str(error))
             finally:
-                self._open = False
+                self._open, self._port = False, None
             if self._frames_ok > frames_before:
                 back_off_s = BACK_OFF_S[0]
             await asyncio.sleep(back_off_s)
             back_off_s = min(2 * back_off_s, BACK_OFF_S[1])
 
-    async def _poll(self, port: Port) -> None:
-        """Slot after slot until LinkError; urged cell voltages come first."""
+    def _poll(self) -> Script:
+        """Slot after slot; urged cell voltages come first."""
         clock = asyncio.get_running_loop().time
         self._open = True
         self._schedule.restart()
@@ -106,13 +110,13 @@ class SerialLine:
         while True:
             now_s = clock()
             if urgent := self._schedule.urgent():
-                await self._read(port, urgent)
+                yield from self._read(urgent)
             elif now_s < next_slot_s:
-                await self._urged.wait(next_slot_s)
+                yield Pause(next_slot_s, hasty=True)
             else:
                 next_slot_s = max(next_slot_s + self._slot_s, now_s)
                 slot = self._schedule.turn()
-                self._judge(slot.number, await self._read(port, slot))
+                self._judge(slot.number, (yield from self._read(slot)))
                 self._took_s[slot.number] = clock() - now_s
 
     def _judge(self, number: int, answered: bool) -> None:
@@ -126,12 +130,12 @@ class SerialLine:
         if number in self._schedule.silent:
             self._trouble.failure(subject, f"silent on {self._path}")
 
-    async def _read(self, port: Port, slot: Slot) -> bool:
+    def _read(self, slot: Slot) -> Steps[bool]:
         """Ask for what the slot wants and hand the reading on; False if nothing good came."""
         driver = self._units[slot.number]
         good = False
         for request in driver.requests(slot.want):
-            fault = await self._ask(port, slot.number, request)
+            fault = yield from self._ask(slot.number, request)
             if fault is LinkFault.SILENCE:
                 break  # the rest would cost a time-out each
             good = good or fault is None
@@ -139,14 +143,14 @@ class SerialLine:
             self._on_reading(slot.number, reading)
         return good
 
-    async def _ask(self, port: Port, number: int, request: Request) -> LinkFault | None:
+    def _ask(self, number: int, request: Request) -> Steps[LinkFault | None]:
         """One question; what goes wrong is counted and told."""
         info = self._units[number].INFO
         answer = Answer(b"", 0.0, 0)
         for _ in range(ATTEMPTS):
-            answer = await port.exchange(request, time_out_s(request, info, self._baud))
+            answer = yield Exchange(request, time_out_s(request, info, self._baud))
             if info.pause_s:
-                await asyncio.sleep(info.pause_s)
+                yield Pause(asyncio.get_running_loop().time() + info.pause_s)
             if answer.data:
                 break
         if not answer.data:
