@@ -117,7 +117,7 @@ class Client:
         if self._bus.connected:
             self._bus.disconnect()
         with contextlib.suppress(EOFError, OSError):  # the daemon was killed under it
-            await self._bus.wait_for_disconnect()
+            await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
 
 
 def _differences(found: Items, wanted: Wanted) -> Items:

@@ -62,7 +62,7 @@ class Battery:
 
     def __init__(self, port: Path) -> None:
         self.pack = Pack()
-        self.board = JbdBoard(lambda: self.pack.reading())
+        self.board = JbdBoard(self.pack.reading)
         self.cable = PtyServer(self.board, port, baud=0)
         self._serving: asyncio.Task[None] | None = None
 
@@ -138,18 +138,18 @@ class System:
         await self.pins(charge_disconnect=True, load_disconnect=True)
 
     async def start_outputs(self, *arguments: str) -> Program:
-        self.outputs = await self._started("smallbms.outputs", "--socket", str(self.socket), *arguments)
+        self.outputs = await self.run("smallbms.outputs", "--socket", str(self.socket), *arguments)
         await self.outputs.said("smallbms-outputs at")
         return self.outputs
 
     async def start_main(self) -> Program:
-        self.main = await self._started("smallbms", *self.run_arguments())
+        self.main = await self.run("smallbms", *self.run_arguments())
         return self.main
 
     def run_arguments(self) -> tuple[str, ...]:
         return "run", "--config", str(self.config_file), "--runtime", str(self.runtime)
 
-    async def _started(self, module: str, *arguments: str) -> Program:
+    async def run(self, module: str, *arguments: str) -> Program:
         program = Program(self.folder, module, *arguments)
         self.programs.append(program)
         await program.start()
@@ -216,6 +216,10 @@ class System:
         async with asyncio.timeout(DEADLINE_S):
             while await self.beats() < wanted:
                 await asyncio.sleep(0.05)
+
+    async def floating(self) -> float:
+        """Wait until the pins show that nobody commands them; the time it took."""
+        return await self.pins(charge_disconnect=False, load_disconnect=False, pre_alarm=False, red_led="on")
 
     # --- the store -----------------------------------------------------------------------------------------------
 

@@ -43,7 +43,9 @@ def environment(folder: Path) -> dict[str, str]:
     """Ours, with every place of state and sockets in the folder of the test."""
     places = {"XDG_STATE_HOME": folder / "state-home", "XDG_RUNTIME_DIR": folder / "runtime-home", "HOME": folder}
     path = os.pathsep.join(str(ROOT / part) for part in ("service", "ext"))
-    return {**os.environ, "PYTHONPATH": path, **{name: str(place) for name, place in places.items()}}
+    no_bus = f"unix:path={folder}/no-system-bus"  # nothing of this machine
+    ours = {"PYTHONPATH": path, "DBUS_SYSTEM_BUS_ADDRESS": no_bus, "DBUS_SESSION_BUS_ADDRESS": no_bus}
+    return {**os.environ, **ours, **{name: str(place) for name, place in places.items()}}
 
 
 class Program:

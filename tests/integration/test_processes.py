@@ -5,9 +5,9 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from .harness import BOTH_ON, Items, System, running
+from .client import Items
+from .harness import BOTH_ON, System, running
 
-FLOATING = {"charge_disconnect": False, "load_disconnect": False, "pre_alarm": False, "red_led": "on"}
 SILENCE_S = 2.5  # promised
 GRACE_S = 2.0  # of a busy machine
 KEPT = ("/History/", "/Settings/", "/Mode", "/CustomName", "/Serial", "/Diagnostics/")
@@ -41,7 +41,7 @@ async def test_a_killed_main_process_lets_the_outputs_float_and_forgets_nothing(
         await live_a_little(system)
         before = await system.client.items()
         await system.main.kill()
-        assert await system.pins(**FLOATING) < SILENCE_S + GRACE_S
+        assert await system.floating() < SILENCE_S + GRACE_S
         await system.start_main()
         after = await system.shows(BOTH_ON)
         assert kept(after) == kept(before)
@@ -54,7 +54,7 @@ async def test_a_killed_main_process_lets_the_outputs_float_and_forgets_nothing(
 async def test_a_main_process_that_stands_still_lets_the_outputs_float_and_goes_on_later(tmp_path: Path) -> None:
     async with running(tmp_path) as system:
         system.main.send(signal.SIGSTOP)
-        assert 1.0 < await system.pins(**FLOATING) < SILENCE_S + GRACE_S
+        assert 1.0 < await system.floating() < SILENCE_S + GRACE_S
         await system.outputs.said("no command for 2 s: disarmed")
         system.main.send(signal.SIGCONT)
         await system.pins(charge_disconnect=True, load_disconnect=True)
@@ -67,7 +67,7 @@ async def test_a_stopped_main_process_ends_in_good_order(tmp_path: Path) -> None
         before = kept(await system.client.items())
         saved = system.generation("engine")
         assert await system.main.terminate() == 0
-        await system.pins(**FLOATING)
+        await system.floating()
         await system.client.vanished()
         assert system.generation("engine") > saved
         await system.start_main()

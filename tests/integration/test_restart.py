@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from .harness import BOTH_OFF, BOTH_ON, NO_CHARGE, NO_DISCHARGE, Items, System, codes, running
+from .client import Items
+from .harness import BOTH_OFF, BOTH_ON, NO_CHARGE, NO_DISCHARGE, System, codes, running
 from .programs import DEADLINE_S
 
 INITIALIZING = 4

@@ -14,8 +14,9 @@ import pytest
 
 from smallbms import __version__
 from smallbms.emulators.jbd import Mishap
-from smallbms.model import Led, Outputs
+from smallbms.model import Outputs
 from smallbms.outputs.client import OutputsClient
+from smallbms.words import Led
 
 from .harness import BOTH_OFF, BOTH_ON, System, codes
 from .programs import DEADLINE_S, wait_for
@@ -74,7 +75,7 @@ async def updating(folder: Path, version: str = __version__, update_s: float = 6
 
 async def test_discharging_goes_on_without_a_gap_until_the_new_version_is_healthy(tmp_path: Path) -> None:
     async with updating(tmp_path) as system:
-        began = next(n for n, line in enumerate(system.outputs.lines) if f"update to {__version__}: running" in line.text)
+        began = system.outputs.lines.index(await system.outputs.said(f"update to {__version__}: running"))
         assert system.shown()["charge_disconnect"] is False
         assert system.shown()["load_disconnect"] is True
         await system.start_main()

@@ -16,7 +16,7 @@ from .harness import BOTH_OFF, BOTH_ON, Battery, System, codes, running
 
 LOST_S = 10.0  # promised
 GRACE_S = 2.0  # of a busy machine
-ABSURD = {
+ABSURD: dict[str, Callable[[float], bool]] = {
     "/Dc/0/Voltage": lambda volts: volts > 20,
     "/Battery/{n}/Voltage": lambda volts: volts > 20,
     "/System/MaxCellVoltage": lambda volts: volts > 5,
@@ -85,9 +85,7 @@ async def test_a_battery_that_gives_no_valid_data_takes_both_away_by_name(tmp_pa
         assert not [(path, value) for path, value in told if absurd[path](value)]
 
 
-@pytest.mark.parametrize(
-    "fields", [{"soc_pct": 255}, {"capacity_10mah": 0xFFFF}, {"remaining_10mah": 0xFFFF}]
-)
+@pytest.mark.parametrize("fields", [{"soc_pct": 255}, {"capacity_10mah": 0xFFFF}, {"remaining_10mah": 0xFFFF}])
 async def test_one_absurd_figure_is_never_published(fields: dict[str, int], tmp_path: Path) -> None:
     async with running(tmp_path) as system:
         before = await system.client.items()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +11,13 @@ import pytest_asyncio
 
 from smallbms.settings import ACTIONS, SET_SOC, SETTINGS
 
-from .harness import Items, System, running
+from .client import Items
+from .harness import BOTH_OFF, BOTH_ON, System, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TAKEN, REFUSED = 0, (1, 2)
+SHUTDOWN = 12
 ECHO = "/Battery/Request/Id"
 SOC = "/Settings/Battery/StateOfCharge"
 FLOOR, LOW_SOC, LOW_SOC_CLEAR = (
@@ -81,9 +82,10 @@ async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Syst
 
 
 async def test_every_writable_path_is_tried() -> None:
-    writable = {row.bus_path for row in (*SETTINGS, SET_SOC, *ACTIONS)} | {ECHO}
+    actions = {action.bus_path for action in ACTIONS}
+    writable = {row.bus_path for row in (*SETTINGS, SET_SOC)} | actions | {ECHO}
     assert set(BAD) == writable
-    assert {write.path for write in WRITES} == writable - {SOC, *(action.bus_path for action in ACTIONS)}
+    assert {write.path for write in WRITES} == writable - actions - {SOC}
 
 
 def moved(before: Items, after: Items) -> set[str]:
@@ -165,3 +167,19 @@ async def test_the_history_is_cleared(system: System) -> None:
     items = await system.shows({"/History/AutomaticSyncs": 0})
     assert items["/Soc"] == 100.0
     assert items["/Settings/Battery/TailCurrent"] == 4.0
+
+
+async def test_one_command_switches_all_off_and_one_on(system: System) -> None:
+    assert await system.command("set", "mode", "off") == (0, "Mode: off\n", "")
+    await system.pins(charge_disconnect=False, load_disconnect=False, pre_alarm=False)
+    await system.shows({**BOTH_OFF, "/Mode": 4, "/State": SHUTDOWN})
+    assert await system.command("set", "mode", "on") == (0, "Mode: on\n", "")
+    await system.pins(charge_disconnect=True, load_disconnect=True)
+    await system.shows({**BOTH_ON, "/Mode": 3})
+
+
+async def test_one_command_synchronises(system: System) -> None:
+    assert await system.client.set(SOC, 60) == TAKEN
+    await system.shows({"/Soc": 60.0})
+    assert await system.command("synchronise") == (0, "Synchronise SoC to 100 %: done\n", "")
+    await system.shows({"/Soc": 100.0, "/Info/SocState": 2})
