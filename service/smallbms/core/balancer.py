@@ -62,7 +62,9 @@ def status(
     cure = "give a full charge"
     if soc_pct is None:
         return BalancerStatus.UNKNOWN, f"the state of charge is unknown: {cure}"
-    if since_full_s is None or since_full_s > FULL_WITHIN_S:
+    if since_full_s is None:
+        return BalancerStatus.UNKNOWN, f"no full charge has been seen yet: {cure}"
+    if since_full_s > FULL_WITHIN_S:
         return BalancerStatus.UNKNOWN, f"not fully charged for more than 30 days: {cure}"
     for battery in bank.batteries:
         if battery.online and battery.reading and battery.reading.identity.key not in memory.known:
