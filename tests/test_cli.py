@@ -10,8 +10,8 @@ from smallbms import __version__
 from smallbms.cli import MISUSED, main
 
 COMMANDS = (
-    "run", "demo", "emulate", "simulate", "status", "why", "settings", "history", "check", "set", "reset-to-defaults",
-    "acknowledge",
+    "run", "demo", "emulate", "simulate", "status", "why", "settings", "history", "check", "set", "synchronise",
+    "reset-to-defaults", "acknowledge",
 )  # fmt: skip
 
 
