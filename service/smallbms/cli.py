@@ -106,7 +106,7 @@ def _add_changing(commands: Commands[ArgumentParser]) -> None:
     text = "restore charged voltage, tail current, charged detection time, low SoC warning and discharge floor"
     for parser in (
         setting,
-        _add(commands, "synchronise", ("change", "synchronise"), "say that the bank is full: its state of charge is 100 percent"),
+        _add(commands, "synchronise", ("change", "synchronise"), "say that the bank is full: 100 percent"),
         _add(commands, "reset-to-defaults", ("change", "reset_to_defaults"), text),
         _add(commands, "acknowledge", ("change", "acknowledge"), "say that alarms were seen and faults mended"),
     ):
