@@ -55,6 +55,16 @@ def test_extremes_are_those_of_what_was_believed() -> None:
     assert (now.min_temperature_c, now.max_temperature_c) == (10.0, 40.0)
 
 
+@pytest.mark.parametrize("cells_v", [[3.3] * 3, [3.3] * 5])
+def test_a_battery_that_changed_its_cell_count_teaches_nothing(cells_v: list[float]) -> None:
+    rig = Rig().start()
+    rig.advance(1.0)
+    before = page(rig)
+    rig.battery.cells_v[:] = cells_v
+    rig.advance(60.0)
+    assert page(rig) == before
+
+
 def test_a_cycle_is_below_65_and_then_above_90_percent() -> None:
     rig = Rig().start()
     cycles = []
