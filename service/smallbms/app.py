@@ -96,6 +96,7 @@ async def _serve(config: Config, options: Options) -> None:
     loop.publish = _everyone(publisher.publish, options)
     try:
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_first_failure())
             tasks.create_task(store.run())
             tasks.create_task(loop.outputs.run())
             tasks.create_task(loop.run())
@@ -115,6 +116,22 @@ async def _serve(config: Config, options: Options) -> None:
             _log.warning("not all could be kept: %s", store.error)
         if outputs_pid is not None and not options.outlive_us:
             os.kill(outputs_pid, signal.SIGTERM)
+
+
+async def _first_failure() -> None:
+    """Raise what a callback of the loop raised, so that it ends the process like the exception of a task does."""
+    loop = asyncio.get_running_loop()
+    failed: asyncio.Future[None] = loop.create_future()
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, BaseException) and ("handle" in context or "protocol" in context) and not failed.done():
+            failed.set_exception(error)
+        else:
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(handle)
+    await failed
 
 
 async def _assemble(

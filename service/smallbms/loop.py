@@ -14,7 +14,6 @@ from smallbms.core.interlock import agreed, interlock
 from smallbms.core.state import EngineState, Inputs, Snapshot
 from smallbms.door import Door
 from smallbms.links.base import Link
-from smallbms.links.waiter import Waiter
 from smallbms.memory import Memory
 from smallbms.model import BankSpec, BatteryReading, Decision, DeviceIdentity, Event, Measurement, Thresholds
 from smallbms.outputs.client import OutputsClient
@@ -68,8 +67,8 @@ class Loop:
         self._decision: Decision | None = None
         self._read_back = read_back(None, None)
         self._unpublished = False
-        self._waiter = Waiter()
-        self._due = True
+        self._timer: asyncio.Handle | None = None  # of the next step; None before `run` and after
+        self._greeting = True  # the outputs process answers first: a fast battery must not make a fault of its absence
         self._near_limit: frozenset[int] = frozenset()
 
     def attach(self, links: Iterable[Link]) -> None:
@@ -77,40 +76,41 @@ class Loop:
         self._links = tuple(links)
 
     def on_reading(self, number: int, reading: BatteryReading) -> None:
-        """A battery was read."""
+        """A battery was read: decide on it at once."""
         before = self._readings.get(number)
         if before is not None:
             self._previous = {**self._previous, number: before}
         self._readings = {**self._readings, number: reading}
-        self.wake()
+        if self._timer is not None and not self._greeting:
+            self._step()
 
     def wake(self) -> None:
         """Step soon: something is new."""
-        self._due = True
-        self._waiter.wake()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_soon(self._step)
 
     def keep_all(self) -> None:
         """Hand the newest state to the store, before the end."""
         self._memory.keep(self._state, time.time(), now=True)
 
     async def run(self) -> None:
-        """Step when something is new, at the engine's own deadline, and at least every 0.5 s."""
-        await self._greet_outputs()
-        while True:
-            if not self._due and self._decision is not None:
-                await self._waiter.wait(min(self._decision.wake_at_s, self._state.last_s + engine.STEP_S))
-            else:
-                await asyncio.sleep(0)
-            self._due = False
-            self._step()
+        """Step when something is new, at the engine's own deadline, and at least every 0.5 s, until cancelled.
 
-    async def _greet_outputs(self) -> None:
-        """Let the outputs process answer first: a fast battery must not make its absence a fault of every start."""
-        patience_ends_s = time.monotonic() + GREETING_S
-        while not self._read_back.reachable and time.monotonic() < patience_ends_s:
-            await self._waiter.wait(patience_ends_s)
+        An exception in a step is one in a callback of the loop.
+        """
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(0.0 if self._read_back.reachable else GREETING_S, self._step)
+        try:
+            await loop.create_future()
+        finally:
+            self._timer.cancel()
+            self._timer = None
 
     def _step(self) -> None:
+        self._greeting = False
+        if self._timer is not None:
+            self._timer.cancel()
         now_s, wall_s = time.monotonic(), time.time()
         changes = self.door.take()
         self._measurement = Measurement(readings=self._readings, previous=self._previous, vbat_v=self._vbat_v())
@@ -133,6 +133,9 @@ class Loop:
         self._decision = decision = agreed(decision, outputs)
         self._unpublished = True
         self.outputs.send(outputs, now_s, cell_alarm=decision.cell_alarm, starting=decision.waiting)
+        if self._timer is not None:
+            at_s = min(decision.wake_at_s, now_s + engine.STEP_S)
+            self._timer = asyncio.get_running_loop().call_at(at_s, self._step)
         self._ask_links(decision)
         self._remember(decision, changes, wall_s)
         if not self._read_back.reachable:

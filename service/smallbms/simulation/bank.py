@@ -20,9 +20,7 @@ class SimulatedBank:
         if not batteries or series < 1 or len(batteries) % series:
             raise ValueError(f"{len(batteries)} batteries do not make strings of {series}")
         self.batteries = tuple(batteries)
-        self.strings = tuple(
-            self.batteries[first : first + series] for first in range(0, len(self.batteries), series)
-        )
+        self.strings = tuple(self.batteries[first : first + series] for first in range(0, len(self.batteries), series))
         self.nominal_v = series * batteries[0].model.nominal_v
 
     def step(

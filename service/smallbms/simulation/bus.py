@@ -10,6 +10,7 @@ BROWN_OUT: Final = 0.5  # of the nominal voltage: below it no device runs
 
 _Offer = tuple[float, float]  # up to this voltage, this current
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charger:
     """Constant power up to `limit_a`, then constant voltage at `setpoint_v` or the CVL, the lower.
