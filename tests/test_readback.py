@@ -18,12 +18,8 @@ from smallbms.words import UpdatePhase
 
 ON = Command(atc=True, atd=True, pre_alarm=True, red_led=Led.BLINK, blue_led=Led.ON)
 PINS: dict[str, bool | Led | None] = {
-    "charge_disconnect": True,
-    "load_disconnect": True,
-    "pre_alarm": True,
-    "red_led": Led.BLINK,
-    "blue_led": Led.ON,
-}
+    "charge_disconnect": True, "load_disconnect": True, "pre_alarm": True, "red_led": Led.BLINK, "blue_led": Led.ON,
+}  # fmt: skip
 
 
 def state(**changes: Any) -> State:

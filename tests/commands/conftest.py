@@ -13,4 +13,5 @@ from integration.harness import System, running
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     async with running(tmp_path_factory.mktemp("commands")) as shared:
+        await shared.measured()
         yield shared

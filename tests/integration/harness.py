@@ -125,7 +125,7 @@ class System:
     # --- parts -------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Everything, until both permissions are given and all is measured."""
+        """Everything, until both permissions are given."""
         await self.daemon.start()
         for battery in self.batteries:
             await battery.start()
@@ -134,7 +134,7 @@ class System:
         self.client = await self.connect()
         await wait_for(lambda: "is on the bus" in self.main.text or not self.main.running, "the service on the bus")
         assert self.main.running, self.main.text
-        await self.client.shows({**BOTH_ON, "/Soc": self.pack.soc_pct})
+        await self.client.shows(BOTH_ON)
         await self.pins(charge_disconnect=True, load_disconnect=True)
 
     async def start_outputs(self, *arguments: str) -> Program:
@@ -249,6 +249,10 @@ class System:
 
     async def shows(self, wanted: Wanted, seconds: float = DEADLINE_S) -> Items:
         return await self.client.shows(wanted, seconds)
+
+    async def measured(self) -> Items:
+        """All items, once the measured ones had their turn too."""
+        return await self.shows({**BOTH_ON, "/Soc": self.pack.soc_pct})
 
     async def why(self) -> str:
         result = await self.command("why")

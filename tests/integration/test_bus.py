@@ -15,7 +15,7 @@ async def lose_the_bus(system: System, beats: int = 4) -> None:
 
 async def test_the_service_comes_back_with_all_values_and_the_outputs_stay_as_they_are(tmp_path: Path) -> None:
     async with running(tmp_path) as system:
-        before = await system.client.items()
+        before = await system.measured()
         said, inode = len(system.outputs.lines), system.pins_file.stat().st_ino
         for _ in range(2):
             await lose_the_bus(system)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-import pytest
-
 from .harness import BOTH_OFF, BOTH_ON, codes, running
 
 STANDBY, RUNNING = 14, 9
+TERMINALS = (
+    ("open", "open", False),
+    ("joined", "joined", True),
+    ("open", "open", False),
+    ("minus", "open", True),
+    ("open", "open", False),
+    ("open", "plus", True),
+)
 FLOAT_S = 4.0  # read every 0.25 s, without the main process; a busy machine
 
 
@@ -27,16 +33,12 @@ async def test_off_floats_both_at_once_and_on_gives_them_back(tmp_path: Path) ->
         await system.shows({**BOTH_ON, "/SystemSwitch": 1, "/State": RUNNING})
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "is_on"),
-    [("joined", "joined", True), ("minus", "open", True), ("open", "plus", True), ("open", "open", False)],
-)
-async def test_the_terminals_of_the_manual(low: str, high: str, is_on: bool, tmp_path: Path) -> None:
+async def test_the_terminals_of_the_manual(tmp_path: Path) -> None:
     async with running(tmp_path, remote=True) as system:
-        system.remote(low, high)
-        await system.more_beats(2)
-        await system.pins(charge_disconnect=is_on, load_disconnect=is_on)
-        await system.shows(BOTH_ON if is_on else BOTH_OFF)
+        for low, high, is_on in TERMINALS:
+            system.remote(low, high)
+            await system.pins(charge_disconnect=is_on, load_disconnect=is_on)
+            await system.shows(BOTH_ON if is_on else BOTH_OFF)
 
 
 async def test_a_remote_that_cannot_be_read_counts_as_off(tmp_path: Path) -> None:

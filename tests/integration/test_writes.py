@@ -78,6 +78,7 @@ BAD: dict[str, tuple[Any, ...]] = {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     async with running(tmp_path_factory.mktemp("writes")) as shared:
+        await shared.measured()
         yield shared
 
 
