@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # bench/ is not installed
 
-from bench.__main__ import BENCHES
+from bench.__main__ import BENCHES, BY_NAME_ONLY
 from bench.figure import Figure, percentile, spread, table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,7 +47,7 @@ def test_the_cheap_ones_measure_something() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(set(BENCHES) - set(QUICK)))
+@pytest.mark.parametrize("name", sorted({*BENCHES, *BY_NAME_ONLY} - set(QUICK)))
 def test_each_of_the_others_measures_something(name: str) -> None:
     assert_measured(figures_of(name))
 

@@ -14,6 +14,7 @@ from dbus_fast import Variant
 
 from integration.client import BUS_ITEM, Client, Items
 from integration.harness import BOTH_ON
+from smallbms.settings import ACTIONS, SET_SOC, SETTINGS
 
 from .rigged import RiggedSystem, rigged
 
@@ -26,6 +27,8 @@ MEASURED = (
     "/Battery/1/Curr", "/Battery/1/Temp", "/Capacity", "/InstalledCapacity", "/SystemSwitch", "/Serial", "/ProductId",
 )  # fmt: skip
 ECHO = "/Battery/Request/Id"
+SETTABLE = (*(setting.bus_path for setting in SETTINGS), *(action.bus_path for action in ACTIONS), SET_SOC.bus_path)
+SETTABLE_SHARE = 0.3  # of the writes goes to paths that may take one
 
 Strike = Callable[[RiggedSystem], Awaitable[None]]
 
@@ -94,7 +97,7 @@ async def writes(folder: Path, count: int, seed: int, *, clients: int = 4) -> Wr
         heard, began_s = len(system.client.seen), time.monotonic()
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(_write(writer, sorted(before), count // clients, Random(f"{seed} {number}")))
+                group.create_task(write(writer, sorted(before), count // clients, Random(f"{seed} {number}")))
                 for number, writer in enumerate(writers)
             ]
         seconds = time.monotonic() - began_s
@@ -114,11 +117,11 @@ def _moved(before: Items, seen: list[tuple[str, object]]) -> tuple[str, ...]:
     return tuple(sorted({path for path, value in seen if path.startswith(MEASURED) and before[path] != value}))
 
 
-async def _write(client: Client, paths: list[str], count: int, random: Random) -> list[str]:
+async def write(client: Client, paths: list[str], count: int, random: Random) -> list[str]:
     """Random values to random paths: those that were taken."""
     service, taken = await client.appeared(), []
     for _ in range(count):
-        path = random.choice(paths)
+        path = random.choice(SETTABLE if random.random() < SETTABLE_SHARE else paths)
         code = await client.call(service, path, BUS_ITEM, "SetValue", "v", _value(random))
         if code == 0 and path != ECHO:
             taken.append(path)

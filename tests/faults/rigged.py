@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from integration.bus import Daemon
-from integration.harness import Battery, Items, System
+from integration.client import Client, Items
+from integration.harness import Battery, System
 from integration.programs import Program, wait_for
 from smallbms.emulators.pty import PtyServer
 
 from .wire import Garbage, GarbledBoard
 
 MAIN = Path(__file__).with_name("rigged_main.py")
-KEPT = ("/History/", "/Settings/", "/Mode", "/CustomName", "/Serial")
+KEPT = ("/History/", "/Settings/", "/Mode", "/CustomName", "/Serial", "/Soc")
 ITEMS_CHANGED = "type='signal',interface='com.victronenergy.BusItem'"
 SMALLEST_FILE_BYTES = 10
 
@@ -78,6 +79,10 @@ class RiggedSystem(System):
                 program.send(signal.SIGCONT)
         await self.attend()
         await super().stop()
+
+    def forget(self, client: Client) -> None:
+        """A client that has left needs no end any more."""
+        self._clients.remove(client)
 
     async def kept(self) -> Items:
         """What no fault may change."""

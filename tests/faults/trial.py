@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from integration.harness import BOTH_ON, Items
+from integration.client import Items
+from integration.harness import BOTH_ON
 from integration.programs import DEADLINE_S, wait_for
 
 from .rigged import RiggedSystem, rigged
@@ -79,6 +80,7 @@ async def attempt(fault: Fault, folder: Path, seed: int) -> Outcome:
     async with rigged(folder) as system:
         for path, value in (("/Settings/Battery/TailCurrent", 5.5), ("/CustomName", "boat")):
             await system.keep(path, value)
+        await system.shows({"/Soc": system.pack.soc_pct})
         before = await system.kept()
         await asyncio.sleep(random.uniform(0.0, MOST_WAIT_S))
         async with _watching(system) as watch:

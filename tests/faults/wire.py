@@ -17,14 +17,16 @@ OPEN_SENSORS = bytes(4)
 
 
 class GarbledBoard:
-    """A board whose replies pass through `garbage`; None: they come out as they are."""
+    """A board whose replies pass through `garbage`; None: they come out as they are. `asked` counts questions."""
 
     def __init__(self, board: JbdBoard, seed: int = 0) -> None:
         self.garbage: Garbage | None = None
+        self.asked = 0
         self._board = board
         self._random = Random(seed)
 
     def receive(self, data: bytes) -> bytes:
+        self.asked += 1
         reply = self._board.receive(data)
         return self.garbage(data, reply, self._random) if self.garbage and reply else reply
 
