@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from smallbms import __version__
 from smallbms.errors import BmsError, ConfigError, SettingsError
+from smallbms.log import LogHandler
 
 DONE, FAILED, MISUSED = 0, 1, 2
 
@@ -23,7 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit status: 0 done, 1 failed, 2 wrong configuration or arguments."""
     arguments = _parser().parse_args(argv)
     logging.basicConfig(
-        level=logging.DEBUG if arguments.verbose else logging.INFO, format="%(levelname)s %(name)s: %(message)s"
+        level=logging.DEBUG if arguments.verbose else logging.INFO,
+        format="%(levelname)s %(name)s: %(message)s",
+        handlers=[LogHandler()],
     )
     module, function = arguments.does
     # each command imports what it needs: `why` must not wait for the drivers

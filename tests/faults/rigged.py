@@ -25,6 +25,8 @@ MAIN = Path(__file__).with_name("rigged_main.py")
 KEPT = ("/History/", "/Settings/", "/Mode", "/CustomName", "/Serial", "/Soc")
 ITEMS_CHANGED = "type='signal',interface='com.victronenergy.BusItem'"
 SMALLEST_FILE_BYTES = 10
+PIPE_BLOCK = 4096
+REFUSALS = 20  # in a row: the pipe is full
 
 
 class StoppableDaemon(Daemon):
@@ -54,6 +56,35 @@ class RiggedProgram(Program):
         super().__init__(folder, "smallbms", *arguments)
         self._command = [sys.executable, str(MAIN), str(folder), *arguments]
 
+    async def jam(self) -> None:
+        """Nobody reads what it says any more, and the pipe is full."""
+        assert self._listener is not None
+        self._listener.cancel()
+        pipe = os.open(f"/proc/{self.pid}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            for size in (PIPE_BLOCK, 1):
+                await _fill(pipe, b"-" * (size - 1) + b"\n")
+        finally:
+            os.close(pipe)
+
+    def unjam(self) -> None:
+        """Somebody reads again, if nobody did."""
+        assert self._process is not None and self._listener is not None
+        if self._listener.cancelled():
+            self._listener = asyncio.create_task(self._listen(self._process))
+
+
+async def _fill(pipe: int, block: bytes) -> None:
+    """Write until nothing more is taken, by the pipe or by what reads ahead from it."""
+    refused = 0
+    while refused < REFUSALS:
+        try:
+            os.write(pipe, block)
+            refused = 0
+        except BlockingIOError:
+            refused += 1
+        await asyncio.sleep(0.001)
+
 
 class RiggedSystem(System):
     """The same as System, and what it stands on can fail."""
@@ -64,6 +95,11 @@ class RiggedSystem(System):
         self.wires = [GarbledBattery(battery.cable.path) for battery in self.batteries]
         self.batteries = list(self.wires)
         self._deaf: Process | None = None
+
+    @property
+    def rigged_main(self) -> RiggedProgram:
+        assert isinstance(self.main, RiggedProgram)
+        return self.main
 
     async def start_main(self) -> Program:
         self.main = RiggedProgram(self.folder, *self.run_arguments())
@@ -77,6 +113,7 @@ class RiggedSystem(System):
         for program in self.programs:
             if program.running:
                 program.send(signal.SIGCONT)
+        self.rigged_main.unjam()
         await self.attend()
         await super().stop()
 

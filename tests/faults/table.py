@@ -17,6 +17,7 @@ SILENCE_S = 2.5  # promised for a main process that gives no command
 PLAUSIBLE_S = 10.0
 HOUR_S, YEAR_S = 3600.0, 31_536_000.0
 STANDS_STILL_S = 4.0
+ON, STANDBY = 3, 252
 RESTED_V, CHARGED_A = 3.301, 7.5
 HEADINGS = ("fault", "outputs", "after", "said", "lost", "both on again")
 
@@ -114,6 +115,18 @@ async def make_writable(system: RiggedSystem, _random: Random) -> None:
     system.forbid_writing(False)
 
 
+async def jam_log(system: RiggedSystem, _random: Random) -> None:
+    """And let there be something to say: somebody switches to standby, and on again."""
+    await system.rigged_main.jam()
+    for mode, allowed in ((STANDBY, 0), (ON, 1)):
+        assert await system.client.set("/Mode", mode) == 0
+        await system.shows({"/Io/AllowToDischarge": allowed})
+
+
+async def unjam_log(system: RiggedSystem, _random: Random) -> None:
+    system.rigged_main.unjam()
+
+
 async def write_something(system: RiggedSystem) -> None:
     """A person's change that has to be kept, and its way back."""
     for value in (6.5, 5.5):
@@ -206,6 +219,10 @@ FAULTS = (
     Fault(name="a subscriber that does not read", inject=go_deaf, mend=hear),
     Fault(name="disk full", inject=fill_disk, mend=empty_disk, says=("InternalFailure 1",)),
     Fault(name="disk read-only", inject=make_read_only, mend=make_writable, says=("InternalFailure 1",)),
+    Fault(
+        name="nobody reads the log; then mode standby, and on again", inject=jam_log, mend=unjam_log, floats=BOTH,
+        within_s=SILENCE_S, says=("mode_off",),
+    ),
     _clock("+2 h", 2 * HOUR_S),
     _clock("−2 h", -2 * HOUR_S),
     _clock("+1 year", YEAR_S),
