@@ -179,10 +179,6 @@ async def resume_outputs(system: RiggedSystem, _random: Random) -> None:
     await system.outputs.said("disarmed")
 
 
-async def nothing(_system: RiggedSystem, _random: Random) -> None:
-    """It mends itself."""
-
-
 def _lost(name: str, inject: Act, mend: Act) -> Fault:
     """A battery that cannot be read any more."""
     return Fault(name=name, inject=inject, mend=mend, floats=BOTH, within_s=LOST_S, says=("lost_battery", "BmsCable 2"))
@@ -240,7 +236,7 @@ FAULTS = (
         floats=BOTH, within_s=SILENCE_S, says=("no command for 2 s: disarmed",),
     ),
     Fault(
-        name="outputs process killed, started again", inject=kill_outputs, mend=nothing,
+        name="outputs process killed, started again", inject=kill_outputs,
         floats=BOTH, within_s=SILENCE_S, says=("output_fault_charge", "output_fault_load", "InternalFailure 2"),
     ),
     Fault(

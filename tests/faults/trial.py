@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 from integration.client import Items
 from integration.harness import BOTH_ON
@@ -31,7 +32,7 @@ Act = Callable[[RiggedSystem, Random], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What is done to a system, what must come of it, and how it is undone.
+    """What is done to a system, what must come of it, and how it is undone; None: it mends itself.
 
     `floats`: the outputs that must go off within `within_s`; the others must stay on, as long as `lasts_s`.
     `says`: reason codes, alarms as "BmsCable 2", or parts of log lines.
@@ -39,7 +40,7 @@ class Fault:
 
     name: str
     inject: Act
-    mend: Act
+    mend: Act | None = None
     floats: tuple[str, ...] = ()
     within_s: float = 0.0
     lasts_s: float = 3.0
@@ -48,8 +49,8 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What was seen. `off_s`: from the fault to the float, None where nothing floated; `back_s`: from its end to both
-    on; `lost`: kept figures that are others now."""
+    """What was seen. `off_s`: from the fault to the float, None where nothing floated; `back_s`: from its end (where it
+    mends itself: from the fault) to both on; `lost`: kept figures that are others now."""
 
     floated: tuple[str, ...]
     off_s: float | None
@@ -58,11 +59,19 @@ class Outcome:
     lost: tuple[str, ...]
 
 
+class Said(NamedTuple):
+    """On the bus reason codes and alarms, each with its highest level; in the logs lines."""
+
+    bus: list[str]
+    lines: list[str]
+
+
 class Watch:
-    """Looks at the pins all the time; `off_at_s` is when each was first seen off."""
+    """Looks at the pins all the time; `off_at_s` is when each was first seen off, `last_off_s` when any was last."""
 
     def __init__(self, system: RiggedSystem) -> None:
         self.off_at_s: dict[str, float] = {}
+        self.last_off_s = 0.0
         self._system = system
 
     async def run(self) -> None:
@@ -71,6 +80,7 @@ class Watch:
             for pin in BOTH:
                 if shown[pin] is not True:
                     self.off_at_s.setdefault(pin, now_s)
+                    self.last_off_s = now_s
             await asyncio.sleep(LOOK_S)
 
 
@@ -91,11 +101,13 @@ async def attempt(fault: Fault, folder: Path, seed: int) -> Outcome:
             with contextlib.suppress(AssertionError):  # what is missing then is told by the outcome
                 await wait_for(lambda: not _missing(fault, _said(system, client.seen[heard:], began_s)), "", SETTLE_S)
             seen = dict(watch.off_at_s)
-        said = _said(system, client.seen[heard:], began_s)
-        mended_s = time.monotonic()
-        await fault.mend(system, random)
-        await system.pins(charge_disconnect=True, load_disconnect=True, seconds=2 * DEADLINE_S)
-        back_s = time.monotonic() - mended_s
+            said = _said(system, client.seen[heard:], began_s)
+            mended_s = began_s
+            if fault.mend is not None:
+                mended_s = time.monotonic()
+                await fault.mend(system, random)
+            await system.pins(charge_disconnect=True, load_disconnect=True, seconds=2 * DEADLINE_S)
+            back_s = max(mended_s, watch.last_off_s) - mended_s
         after = await _came_back(system, before)
     return Outcome(
         floated=tuple(pin for pin in BOTH if pin in seen),
@@ -146,8 +158,7 @@ async def _came_back(system: RiggedSystem, before: Items) -> Items:
     return after
 
 
-def _said(system: RiggedSystem, seen: list[tuple[float, str, object]], since_s: float) -> list[str]:
-    """Reason codes, each alarm with its highest level, then the lines of all logs."""
+def _said(system: RiggedSystem, seen: list[tuple[float, str, object]], since_s: float) -> Said:
     codes: dict[str, None] = {}
     levels: dict[str, int] = {}
     for _, path, value in seen:
@@ -157,14 +168,14 @@ def _said(system: RiggedSystem, seen: list[tuple[float, str, object]], since_s: 
             alarm = path.removeprefix(ALARM)
             levels[alarm] = max(value, levels.get(alarm, 0))
     lines = [line.text for program in system.programs for line in program.lines if line.at_s >= since_s]
-    return [*codes, *(f"{alarm} {level}" for alarm, level in levels.items()), *lines]
+    return Said([*codes, *(f"{alarm} {level}" for alarm, level in levels.items())], lines)
 
 
-def _missing(fault: Fault, said: list[str]) -> list[str]:
-    return [wanted for wanted in fault.says if not any(wanted in text for text in said)]
+def _missing(fault: Fault, said: Said) -> list[str]:
+    return [text for text in fault.says if text not in said.bus and not any(text in line for line in said.lines)]
 
 
-def _worth_telling(fault: Fault, said: list[str]) -> tuple[str, ...]:
+def _worth_telling(fault: Fault, said: Said) -> tuple[str, ...]:
     """All reasons and alarms, and of the logs what was wanted of them."""
-    on_the_bus = [text for text in said if ": " not in text]
-    return (*on_the_bus, *(w for w in fault.says if w not in on_the_bus and w not in _missing(fault, said)))
+    missing = _missing(fault, said)
+    return (*said.bus, *(text for text in fault.says if text not in said.bus and text not in missing))
