@@ -88,18 +88,18 @@ run_test() {
     lint
     if [ -z "$all" ]; then
         say "tests"
-        exec .venv/bin/pytest -m 'not slow' "${COVERAGE[@]}"
+        exec .venv/bin/pytest -n 2 -m 'not slow' "${COVERAGE[@]}"
     fi
     for version in 3.12 3.13; do
         dir=.venv-$version
         if python=$(python_of "$version"); then
             venv "$dir" "$python" '[test]'
             say "the quick tests on Python $version"
-            "$dir/bin/pytest" -m 'not slow'
+            "$dir/bin/pytest" -n 2 -m 'not slow'
         fi
     done
     say "all tests"
-    exec .venv/bin/pytest "${COVERAGE[@]}"
+    exec .venv/bin/pytest -n 2 "${COVERAGE[@]}"
 }
 
 # Every branch of what decides and decodes is walked.

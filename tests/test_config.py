@@ -233,7 +233,7 @@ WRONG: list[tuple[str, str, str, str]] = [
     (
         SHARED + "address = 1\npoll_s = 1\n" + SHARED + "address = 2\n" + OUTPUTS,
         "[[battery]] 2 poll_s",
-        "0.48",
+        "0.4",
         "1.0, as for [[battery]] 1",
     ),
     (SMALLEST + "[model]\np = 3\n", "[model] 'p'", "not a table", "[model.<name>]"),

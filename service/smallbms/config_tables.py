@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from smallbms.wording import refusal, span
 
 SIMULATED = "simulated"
-POLL_S = 0.48  # under the 0.5 s of the engine, so that a reading and not a timer makes the step
+POLL_S = 0.4  # under the 0.5 s of the engine: a reading and not a timer makes the step, and a high cell is seen sooner
 LYNX_IDS = range(0xA3E3, 0xA3E7 + 1)
 ABSOLUTE = r"^/"
 Temperature = Annotated[Literal["sensors", "none"], Field(description='"sensors" or "none"')]

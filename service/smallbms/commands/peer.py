@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,27 +58,34 @@ class Peer:
 @asynccontextmanager
 async def running(bus: str | None = None) -> AsyncIterator[Peer]:
     """The service that runs on this machine, or on the bus that is named. Raises LinkError if there is none."""
-    address, name = (bus, None) if bus else _noted()
-    try:
-        connection = await connect(address)
-    except (ConnectionError, ValueError) as error:
-        raise LinkError(f"{error}; is the service running? (smallbms run, or smallbms demo)") from error
+    connection, address, name = await _connected([(bus, None)] if bus else _noted())
     try:
         yield Peer(connection, name if name in await _names(connection) else await _only(connection, address))
     finally:
         await connection.close()
 
 
-def _noted() -> tuple[str, str | None]:
-    """Where `run` said it is, else the system bus."""
+async def _connected(places: Iterable[tuple[str, str | None]]) -> tuple[Connection, str, str | None]:
+    """The first bus that answers: a note of a process that was killed leads nowhere."""
+    refusal: Exception | None = None
+    for address, name in places:
+        try:
+            return await connect(address), address, name
+        except (ConnectionError, ValueError) as error:
+            refusal = refusal or error
+    raise LinkError(f"{refusal}; is the service running? (smallbms run, or smallbms demo)") from refusal
+
+
+def _noted() -> Iterator[tuple[str, str | None]]:
+    """Where `run` said it is, then the system bus."""
     for directory in runtime_candidates(os.environ):
         try:
             lines = Path(directory, BUS_FILE).read_text(encoding="utf-8").splitlines()
         except OSError:
             continue
         if lines:
-            return lines[0], lines[1] if len(lines) > 1 else None
-    return "system", None
+            yield lines[0], lines[1] if len(lines) > 1 else None
+    yield "system", None
 
 
 async def _names(connection: Connection) -> list[str]:

@@ -123,8 +123,8 @@ class JbdBoard:
         temperatures_c = state.cell_temperatures_c + state.board_temperatures_c
         return PACK.pack(
             *Pack(
-                voltage_10mv=round((state.voltage_v or 0) * 100),
-                current_10ma=round((state.current_a or 0) * 100),
+                voltage_10mv=min(round((state.voltage_v or 0) * 100), 0xFFFF),
+                current_10ma=min(max(round((state.current_a or 0) * 100), -0x8000), 0x7FFF),  # a board shows no more
                 remaining_10mah=ABSENT if state.remaining_ah is None else round(state.remaining_ah * 100),
                 capacity_10mah=ABSENT if state.capacity_ah is None else round(state.capacity_ah * 100),
                 cycles=state.cycles or 0,
