@@ -20,6 +20,7 @@ from smallbms.settings import Settings
 from smallbms.store import Files, SlotFile
 from store.crash_disk import RecordingFiles, images, lay_out
 
+NAME = "power cut after each call of the disk"
 STEP_S = 0.5
 WALL_S = 1_800_000_000.0
 WRITE_PCT = 0.5  # the state of charge is kept this often …
@@ -65,6 +66,10 @@ class Losses:
     def beyond_the_interval(self) -> bool:
         """More was lost than may be between two writes, a step to either side."""
         return self.most_pct > WRITE_PCT + 0.1 or self.most_s > WRITE_S + 2 * STEP_S
+
+    @property
+    def too_much(self) -> bool:
+        return self.beyond_the_interval or bool(self.unreadable or self.trips or self.settings)
 
 
 class DiskShelf(Shelf):
@@ -118,8 +123,25 @@ def every_moment(life: Life) -> Iterator[int]:
     return iter(range(life.moments[0].calls, len(life.files.calls) + 1))
 
 
+def everywhere(folder: Path, seed: int) -> Losses:
+    """A life in `folder`, and a cut at each of its moments."""
+    random = Random(seed)
+    for name in ("life", "cut"):
+        (folder / name).mkdir()
+    life = live(folder / "life", random)
+    return cut(life, every_moment(life), folder / "cut", random)
+
+
 def random_moments(life: Life, count: int, random: Random) -> Iterator[int]:
     return (random.randint(life.moments[0].calls, len(life.files.calls)) for _ in range(count))
+
+
+def row(losses: Losses) -> str:
+    """As a row of the table of faults; nobody can say anything without power."""
+    lost = [f"≤ {losses.most_pct:.2f} % of SoC", f"≤ {losses.most_s:.0f} s of history"]
+    forgotten = {"states": losses.unreadable, "trips": losses.trips, "settings": losses.settings}
+    lost += [f"{count} {what}" for what, count in forgotten.items() if count]
+    return f"| {NAME} | without power | – | – | {', '.join(lost)} | – |\n"
 
 
 def _begin(directory: Path, files: Files, *, now_s: float) -> MainProcess:
