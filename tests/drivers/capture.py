@@ -36,8 +36,7 @@ class Capture:
 def _load(path: Path) -> Capture:
     content = tomllib.loads(path.read_text())
     exchanges = tuple(
-        Exchange(row["what"], bytes.fromhex(row["request"]), bytes.fromhex(row["reply"]))
-        for row in content["exchange"]
+        Exchange(row["what"], bytes.fromhex(row["request"]), bytes.fromhex(row["reply"])) for row in content["exchange"]
     )
     return Capture(path.stem, content["driver"], content.get("unit", 1), exchanges, content["reading"])
 

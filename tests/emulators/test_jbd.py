@@ -94,9 +94,9 @@ def test_replies_without_data(request_: str, reply: str) -> None:
     [(0, True, True, False), (1, False, True, True), (2, True, False, True), (3, False, False, True)],
 )
 def test_the_mos_register_opens_switches(off: int, charge_on: bool, discharge_on: bool, locked: bool) -> None:
-    board = JbdBoard(lambda: BatteryReading(
-        taken_at_s=0.0, cells_taken_at_s=0.0, identity=STATE.identity, cell_voltages_v=(3.3,)
-    ))
+    board = JbdBoard(
+        lambda: BatteryReading(taken_at_s=0.0, cells_taken_at_s=0.0, identity=STATE.identity, cell_voltages_v=(3.3,))
+    )
     board.receive(switches(off))
     reading = read_all(board)
     assert (reading.charge_switch_on, reading.discharge_switch_on) == (charge_on, discharge_on)

@@ -78,7 +78,5 @@ class LocalSettings:
         code = "s" if isinstance(value, str) else "d" if isinstance(value, float) else "i"
         properties = {"Value": Variant(code, value), "Text": Variant("s", str(value))}
         assert self.bus is not None
-        self.bus.send(
-            Message.new_signal(path, "com.victronenergy.BusItem", "PropertiesChanged", "a{sv}", [properties])
-        )
+        self.bus.send(Message.new_signal(path, "com.victronenergy.BusItem", "PropertiesChanged", "a{sv}", [properties]))
         return OK

@@ -34,9 +34,7 @@ def changes() -> list[tuple[str, Any, Any]]:
 
 
 @pytest.fixture
-async def device(
-    bus: Connection, local_settings: LocalSettings, changes: list[tuple[str, Any, Any]]
-) -> SettingsDevice:
+async def device(bus: Connection, local_settings: LocalSettings, changes: list[tuple[str, Any, Any]]) -> SettingsDevice:
     device = SettingsDevice(bus, SETTINGS, lambda *change: changes.append(change))
     assert await device.start()
     return device

@@ -107,9 +107,7 @@ async def test_writers_may_send_any_form_of_the_value(
 
 
 @pytest.mark.parametrize(("path", "sent"), NOT_ACCEPTED)
-async def test_what_does_not_fit_changes_nothing(
-    service: VeDbusService, peer: Peer, path: str, sent: Variant
-) -> None:
+async def test_what_does_not_fit_changes_nothing(service: VeDbusService, peer: Peer, path: str, sent: Variant) -> None:
     await peer.listen()
     before = await peer.call(NAME, path, "GetValue")
     assert await set_value(peer, path, sent) == WRONG

@@ -40,9 +40,7 @@ class Toy(Driver):
                 raise FrameError(f"no answer of unit {self.unit}")
             self._stamps[letter] = now_s
 
-        return Request(
-            what=letter, data=head.replace(b"<", b">"), reply_size=LONG, missing=missing, decode=decode
-        )
+        return Request(what=letter, data=head.replace(b"<", b">"), reply_size=LONG, missing=missing, decode=decode)
 
 
 class ToyBoards:

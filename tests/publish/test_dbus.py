@@ -97,9 +97,7 @@ async def test_a_setting_takes_what_is_allowed_and_nothing_else(
     assert len(stage.changes) == 1
 
 
-async def test_a_refusal_is_said_once_in_the_log(
-    stage: Stage, peer: Peer, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_refusal_is_said_once_in_the_log(stage: Stage, peer: Peer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "smallbms")
     assert await set_value(peer, "/Settings/Alarm/LowSoc", Variant("i", 10)) == 2
     assert [record.message for record in caplog.records] == [

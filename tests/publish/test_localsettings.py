@@ -60,9 +60,7 @@ async def _taken(stage: Stage, name: str, value: object) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_every_setting_is_there_with_its_bounds(
-    local: LocalSettings, make_stage: StageMaker, peer: Peer
-) -> None:
+async def test_every_setting_is_there_with_its_bounds(local: LocalSettings, make_stage: StageMaker, peer: Peer) -> None:
     await local.start()
     make_stage(_rig(), localsettings=True)
     await on_the_bus(peer)
@@ -189,9 +187,7 @@ async def test_without_localsettings_our_own_settings_do(make_stage: StageMaker,
     assert await get_value(peer, "/DeviceInstance") == 4 and await get_value(peer, "/CustomName") == "alone"
 
 
-async def test_it_may_come_late_and_go_and_come_back(
-    local: LocalSettings, make_stage: StageMaker, peer: Peer
-) -> None:
+async def test_it_may_come_late_and_go_and_come_back(local: LocalSettings, make_stage: StageMaker, peer: Peer) -> None:
     stage = make_stage(_rig(custom_name="one"), localsettings=True)
     await on_the_bus(peer)
     await local.start()

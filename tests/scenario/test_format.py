@@ -61,7 +61,7 @@ def test_a_good_file_is_read() -> None:
         ("[bank]", "[[battery]]\nnumber = 3\n[bank]", "[[battery]] number = 3 is not allowed; allowed is 1…2"),
         ("[bank]", "[[battery]]\nnumber = 1\ncell_offsets_pct = [1, 2, 3, 4, 5]\n[bank]", "at most 4 figures"),
         ("[bank]", "[battery]\nnumber = 3\n[bank]", "[battery] must be written as [[battery]], in two brackets"),
-        ("[bank]", '[world]\nwiring = "loose"\n[bank]', 'wiring = \'loose\' is not allowed; allowed is "dvcc" or'),
+        ("[bank]", '[world]\nwiring = "loose"\n[bank]', "wiring = 'loose' is not allowed; allowed is \"dvcc\" or"),
         ("[bank]", "[world]\ndemo = true\nclouds = 0.5\n[bank]", "[world] clouds comes with the demo"),
         ("limit_a = 10", 'limit_a = "10"', "[charger.roof] limit_a = '10' is not allowed"),
         ("[charger.roof]", "[charger]", "[charger.power_w] is not a table"),

@@ -151,9 +151,7 @@ def test_atd_off_cuts_what_hangs_on_the_load_disconnect() -> None:
         (True, Charger(power_w=500.0, limit_a=30.0, setpoint_v=13.0), 50.0, 50.0),
     ],
 )
-def test_an_inverter_keeps_within_the_dcl(
-    inverter: bool, charger: Charger | None, dcl_a: float, load_a: float
-) -> None:
+def test_an_inverter_keeps_within_the_dcl(inverter: bool, charger: Charger | None, dcl_a: float, load_a: float) -> None:
     world = shore_world(50.0, charger=charger, load_w=2000.0, inverter=inverter)
     flow = run(world, dcl_a=dcl_a)[0]
     assert flow.load_a == pytest.approx(load_a, rel=0.02)
