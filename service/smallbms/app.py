@@ -44,10 +44,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(kw_only=True)
 class Options:
-    """Where to run, and with what instead of wires; `stop` ends it in good order."""
+    """Where to run, and with what instead of wires; `stop` ends it in good order.
+
+    `runtime` holds sockets and locks; the other commands find the bus by the note in `noted`, if not in there.
+    """
 
     state: Path
     runtime: Path
+    noted: Path | None = None
     own_outputs: bool = False
     outlive_us: bool = True  # the own outputs process: it stays a while, as an update may come
     drive: Drive | None = None
@@ -81,41 +85,53 @@ async def _serve(config: Config, options: Options) -> None:
     socket_path = str(options.runtime / OUTPUTS_SOCKET)
     outputs_pid = await spawn(socket_path) if options.own_outputs else None
     store = Store(Path(config.store.directory) if config.store.directory else options.state)
-    memory = Memory(store)
-    settings = await _load(store, SETTINGS)
-    loop, vbat = await _assemble(config, store, memory, settings, socket_path)
-    links = _links(config, loop.on_reading, options.drive)
-    loop.attach(links)
-    publisher = DbusPublisher(
-        config.dbus,
-        name=BUS_NAME.format(serial=loop.identity.serial),
-        door=loop.door,
-        settings_kept=settings is not None,
-    )
-    (options.runtime / BUS_FILE).write_text(f"{config.dbus.bus}\n{publisher.name}\n", encoding="utf-8")
-    loop.publish = _everyone(publisher.publish, options)
     try:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_first_failure())
-            tasks.create_task(store.run())
-            tasks.create_task(loop.outputs.run())
-            tasks.create_task(loop.run())
-            for link in links:
-                tasks.create_task(link.run())
-            if vbat is not None:
-                tasks.create_task(vbat.run())
-            tasks.create_task(publisher.run())
-            await options.stop.wait()
-            raise _Stop
-    except* _Stop:
-        _log.info("stopping: the outputs float")
+        await _run(config, options, store, socket_path)
     finally:
-        (options.runtime / BUS_FILE).unlink(missing_ok=True)
-        loop.keep_all()
         if not await store.close():
             _log.warning("not all could be kept: %s", store.error)
         if outputs_pid is not None and not options.outlive_us:
             os.kill(outputs_pid, signal.SIGTERM)
+
+
+async def _run(config: Config, options: Options, store: Store, socket_path: str) -> None:
+    settings = await _load(store, SETTINGS)
+    loop, vbat = await _assemble(config, store, Memory(store), settings, socket_path)
+    links = _links(config, loop.on_reading, options.drive)
+    loop.attach(links)
+    name = BUS_NAME.format(serial=loop.identity.serial)
+    publisher = DbusPublisher(config.dbus, name=name, door=loop.door, settings_kept=settings is not None)
+    loop.publish = _everyone(publisher.publish, options)
+    with _noted((options.noted or options.runtime) / BUS_FILE, f"{config.dbus.bus}\n{name}\n"):
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for work in (_first_failure(), store.run(), loop.outputs.run(), loop.run(), publisher.run()):
+                    tasks.create_task(work)
+                for link in links:
+                    tasks.create_task(link.run())
+                if vbat is not None:
+                    tasks.create_task(vbat.run())
+                await options.stop.wait()
+                raise _Stop
+        except* _Stop:
+            _log.info("stopping: the outputs float")
+        finally:
+            loop.keep_all()
+
+
+@contextlib.contextmanager
+def _noted(path: Path, text: str) -> Iterator[None]:
+    """Where the other commands find the bus; without this note the batteries are guarded all the same."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        _log.warning("the other commands need --bus: %s", error)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 async def _first_failure() -> None:

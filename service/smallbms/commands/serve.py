@@ -62,14 +62,15 @@ async def demo(arguments: Namespace) -> int:
         watch = Watch()
         options = Options(
             state=directory / "state",
-            runtime=Path(arguments.runtime) if arguments.runtime else runtime_directory(os.environ),
+            runtime=directory,
+            noted=Path(arguments.runtime) if arguments.runtime else runtime_directory(os.environ),
             own_outputs=True,
             outlive_us=False,
             drive=_drive(config, start_h=DEMO_START_H),
             on_snapshot=watch.see,
         )
         _stop_on_signals(options.stop)
-        print(_greeting(bus, options.runtime, directory / "pins.json"), flush=True)
+        print(_greeting(bus, options.noted or directory, directory / "pins.json"), flush=True)
         if arguments.seconds:
             asyncio.get_running_loop().call_later(arguments.seconds, options.stop.set)
         status = await serve(config, options)
