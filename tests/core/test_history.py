@@ -65,6 +65,16 @@ def test_a_battery_that_changed_its_cell_count_teaches_nothing(cells_v: list[flo
     assert page(rig) == before
 
 
+@pytest.mark.parametrize("pack_v", [9.9, 16.5])
+def test_a_pack_that_its_cells_do_not_add_up_to_teaches_nothing(pack_v: float) -> None:
+    rig = Rig().start()
+    rig.advance(1.0)
+    before = page(rig)
+    rig.battery.voltage_v = pack_v
+    rig.advance(60.0)
+    assert page(rig) == before
+
+
 def test_a_cycle_is_below_65_and_then_above_90_percent() -> None:
     rig = Rig().start()
     cycles = []

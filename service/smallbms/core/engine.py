@@ -227,10 +227,10 @@ def _recorded(work: Work, emptied: bool) -> history.HistoryMemory:
         memory = history.cleared(memory)
     if work.charge.filled:
         memory = history.filled(memory, work.inputs.wall_s, synchronised=work.charge.synchronised)
-    strange = any(battery.doubts.strange for battery in work.batteries.values())  # not the bank whose history it is
+    doubtful = any(battery.doubts.strange or battery.doubts.sum_off for battery in work.batteries.values())
     return history.record(
         memory,
-        Bank() if strange else work.pack,
+        Bank() if doubtful else work.pack,
         soc_pct=work.counted.soc_pct,
         consumed_ah=soc.consumed_ah(work.counted, work.pack.capacity_ah),
         emptied=emptied,
