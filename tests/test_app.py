@@ -10,7 +10,7 @@ import pytest
 
 from smallbms.app import Options, serve
 from smallbms.commands.check import known_drivers
-from smallbms.commands.serve import demo_toml
+from smallbms.commands.demo import demo_toml
 from smallbms.config import Config, parse
 from smallbms.core.state import Snapshot
 from smallbms.drivers.simulated import SimulatedBattery

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from smallbms import __version__, drivers
@@ -31,7 +32,6 @@ from smallbms.model import BatteryReading, DeviceIdentity
 from smallbms.outputs.own import spawn
 from smallbms.publish.dbus import DbusPublisher
 from smallbms.settings import from_json
-from smallbms.simulation.drive import Drive
 from smallbms.store import Store
 
 OUTPUTS_SOCKET = "outputs.sock"
@@ -40,6 +40,14 @@ LOCK_FILE = "main.lock"
 BUS_NAME = "com.victronenergy.battery.smallbms_{serial}"
 
 _log = logging.getLogger(__name__)
+
+
+class Driven(Protocol):
+    """Simulated batteries, and the world that obeys what is decided for them."""
+
+    def readings(self, now_s: float) -> Mapping[int, BatteryReading]: ...
+
+    def obey(self, *, atc: bool, atd: bool, cvl_v: float, ccl_a: float, dcl_a: float) -> None: ...
 
 
 @dataclass(kw_only=True)
@@ -54,7 +62,7 @@ class Options:
     noted: Path | None = None
     own_outputs: bool = False
     outlive_us: bool = True  # the own outputs process: it stays a while, as an update may come
-    drive: Drive | None = None
+    drive: Driven | None = None
     on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -103,6 +111,8 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str)
     publisher = DbusPublisher(config.dbus, name=name, door=loop.door, settings_kept=settings is not None)
     loop.publish = _everyone(publisher.publish, options)
     with _noted((options.noted or options.runtime) / BUS_FILE, f"{config.dbus.bus}\n{name}\n"):
+        gc.collect()
+        gc.freeze()  # what is here now stays: a full collection would stall the loop for milliseconds
         try:
             async with asyncio.TaskGroup() as tasks:
                 for work in (_first_failure(), store.run(), loop.outputs.run(), loop.run(), publisher.run()):
@@ -212,7 +222,7 @@ def _connection(battery: Battery | SimulatedBattery) -> str:
     return "simulated" if isinstance(battery, SimulatedBattery) else f"{battery.driver} on {Path(battery.port).name}"
 
 
-def _links(config: Config, on_reading: Callable[[int, BatteryReading], None], drive: Drive | None) -> tuple[Link, ...]:
+def _links(config: Config, on_reading: Callable[[int, BatteryReading], None], drive: Driven | None) -> tuple[Link, ...]:
     """One link for each port; the simulated batteries share one."""
     lines: dict[str, dict[int, Battery]] = {}
     simulated = []

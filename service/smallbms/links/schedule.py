@@ -36,6 +36,7 @@ class Schedule:
 
     def __init__(self, numbers: Iterable[int]) -> None:
         self._members = {number: _Member(last_slot=order) for order, number in enumerate(numbers)}
+        self._numbers = frozenset(self._members)
         self._slot = len(self._members)
         self._silent_slot = self._slot
         self._near_slot = self._slot
@@ -45,7 +46,7 @@ class Schedule:
 
     @property
     def numbers(self) -> frozenset[int]:
-        return frozenset(self._members)
+        return self._numbers
 
     @property
     def silent(self) -> frozenset[int]:
@@ -96,6 +97,8 @@ class Schedule:
             member.polls = member.failures = 0
 
     def _class_of_slot(self) -> frozenset[int]:
+        if len(self._numbers) == 1:
+            return self._numbers  # it has the line to itself
         silent = self.silent
         awake = self.numbers - silent
         if silent and (not awake or self._slot - self._silent_slot >= SILENT_SLOTS):
