@@ -18,7 +18,7 @@ from velib_python.errors import DbusError, NameTakenError
 _DO_NOT_QUEUE = 4
 _NAME_IS_OURS = (1, 4)  # primary owner, already owner
 
-SET_OK, SET_INVALID, SET_REFUSED = 0, 1, 2
+SET_OK, SET_REFUSED = 0, 1  # clients take any other number for a refusal; ours is one, whoever refuses
 
 log = logging.getLogger(__name__)
 
@@ -164,10 +164,10 @@ class VeDbusService:
             wanted = item.written(call.body[0].value)
         except ValueError as error:
             log.info("%s%s refused: %s", self.name, item.path, error)
-            self._answer_set(call, SET_INVALID)
+            self._answer_set(call, SET_REFUSED)
             return
         if not item.writeable:
-            self._answer_set(call, SET_INVALID)
+            self._answer_set(call, SET_REFUSED)
         elif wanted == item.value and not item.ask_always:
             self._answer_set(call, SET_OK)
         else:
