@@ -79,6 +79,15 @@ lint() {
     .venv/bin/lint-imports
 }
 
+# pytest VENV ARGUMENTS…: a test that fails on a busy machine gets one more try, alone and said; a second failure counts.
+tests() {
+    local pytest=$1/bin/pytest
+    shift
+    "$pytest" -n 2 "$@" && return
+    say "once more, alone, what failed"
+    "$pytest" --last-failed --last-failed-no-failures none
+}
+
 run_test() {
     local all='' version dir
     [ "${1:-}" = --all ] && all=1
@@ -88,18 +97,19 @@ run_test() {
     lint
     if [ -z "$all" ]; then
         say "tests"
-        exec .venv/bin/pytest -n 2 -m 'not slow' "${COVERAGE[@]}"
+        tests .venv -m 'not slow' "${COVERAGE[@]}"
+        return
     fi
     for version in 3.12 3.13; do
         dir=.venv-$version
         if python=$(python_of "$version"); then
             venv "$dir" "$python" '[test]'
             say "the quick tests on Python $version"
-            "$dir/bin/pytest" -n 2 -m 'not slow'
+            tests "$dir" -m 'not slow'
         fi
     done
     say "all tests"
-    exec .venv/bin/pytest -n 2 "${COVERAGE[@]}"
+    tests .venv "${COVERAGE[@]}"
 }
 
 # Every branch of what decides and decodes is walked.

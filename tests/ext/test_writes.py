@@ -165,6 +165,7 @@ async def test_what_the_publisher_sets_itself_wins_over_the_wish(service: VeDbus
         return True
 
     service.add_path("/Clamped", 1, signature="i", writeable=True, onchange=onchange)
+    await peer.call(NAME, "/Clamped", "GetValue")  # its announcement is through before anyone listens
     await peer.listen()
     assert await set_value(peer, "/Clamped", Variant("i", 80)) == DONE
     assert service["/Clamped"] == 50
