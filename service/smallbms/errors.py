@@ -29,3 +29,7 @@ class OutputError(BmsError, OSError):
 
 class StoreError(BmsError, OSError):
     """State cannot be kept: run on and raise an alarm."""
+
+
+class InstallError(BmsError):
+    """Installing, updating or removing cannot go on; its text says why, what to do, and what is unchanged."""

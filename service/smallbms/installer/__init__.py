@@ -1,0 +1,1 @@
+"""Install, update and remove this software on a device; standard library only."""

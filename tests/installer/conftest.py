@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .daemontools import FakeDaemontools
+
+
+@pytest.fixture
+def daemontools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDaemontools:
+    fake = FakeDaemontools(tmp_path / "bin")
+    for name, value in fake.environment.items():
+        monkeypatch.setenv(name, value)
+    return fake

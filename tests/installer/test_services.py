@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smallbms.errors import InstallError
+from smallbms.installer.services import Daemontools
+
+from .daemontools import FakeDaemontools, supervise
+
+
+@pytest.fixture
+def wrapper(tmp_path: Path) -> Path:
+    path = tmp_path / "home/bms"
+    path.mkdir(parents=True)
+    (tmp_path / "service").mkdir()
+    return path
+
+
+def test_a_service_that_is_not_there_is_down_and_stopped_already(tmp_path: Path, daemontools: FakeDaemontools) -> None:
+    services = Daemontools(tmp_path)
+    assert not services.is_up("bms")
+    services.stop("bms")
+    assert daemontools.calls == []
+
+
+def test_stop_start_and_restart(tmp_path: Path, wrapper: Path, daemontools: FakeDaemontools) -> None:
+    services = Daemontools(tmp_path / "service")
+    services.adopt("bms", wrapper)
+    supervise(wrapper)
+    assert services.is_up("bms")
+    services.stop("bms")
+    assert not services.is_up("bms")
+    assert services.supervised("bms")
+    services.start("bms")
+    assert services.is_up("bms")
+    services.restart("bms")
+    path = tmp_path / "service/bms"
+    assert daemontools.calls == ["killall -ALRM svscan", f"svc -d {path}", f"svc -u {path}", f"svc -t {path}"]
+
+
+def test_one_that_does_not_end_is_told(tmp_path: Path, wrapper: Path, daemontools: FakeDaemontools) -> None:
+    services = Daemontools(tmp_path / "service", stop_s=0.1)
+    services.adopt("bms", wrapper)
+    supervise(wrapper)
+    (wrapper / "stubborn").touch()
+    with pytest.raises(InstallError, match=r"bms does not end within 0\.1 s"):
+        services.stop("bms")
+
+
+def test_adopting_replaces_a_link_of_old_and_dismissing_ends_supervise_and_log(
+    tmp_path: Path, wrapper: Path, daemontools: FakeDaemontools
+) -> None:
+    link = tmp_path / "service/bms"
+    link.symlink_to("/somewhere/else")
+    services = Daemontools(tmp_path / "service")
+    services.adopt("bms", wrapper)
+    services.adopt("bms", wrapper)
+    assert link.readlink() == wrapper
+    supervise(wrapper)
+    services.dismiss("bms")
+    assert not link.is_symlink()
+    assert not (wrapper / "supervise").exists()
+    assert not (wrapper / "log/supervise").exists()
+    services.dismiss("bms")
+    assert daemontools.calls[-1] == f"svc -dx {wrapper} {wrapper}/log"
+
+
+def test_programs_that_are_not_there_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    services = Daemontools(tmp_path)
+    assert not services.is_up("bms")
+    with pytest.raises(InstallError, match="svc: No such file"):
+        services.restart("bms")
