@@ -10,10 +10,10 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 from smallbms import __version__, drivers
@@ -21,7 +21,7 @@ from smallbms.config import Config
 from smallbms.config_tables import Battery, SimulatedBattery
 from smallbms.core import engine, saving
 from smallbms.core.state import EngineState, Snapshot
-from smallbms.errors import BmsError, ConfigError
+from smallbms.errors import BmsError, ConfigError, StoreError
 from smallbms.inputs.vbat import VbatFile
 from smallbms.links.base import Link
 from smallbms.links.serial import SerialLine
@@ -33,6 +33,9 @@ from smallbms.outputs.own import spawn
 from smallbms.publish.dbus import DbusPublisher
 from smallbms.settings import from_json
 from smallbms.store import Store
+
+if TYPE_CHECKING:
+    from smallbms.publish.mqtt import MqttPublisher
 
 OUTPUTS_SOCKET = "outputs.sock"
 BUS_FILE = "bus"
@@ -109,7 +112,8 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str)
     loop.attach(links)
     name = BUS_NAME.format(serial=loop.identity.serial)
     publisher = DbusPublisher(config.dbus, name=name, door=loop.door, settings_kept=settings is not None)
-    loop.publish = _everyone(publisher.publish, options)
+    brokers = await _brokers(config, store, loop)
+    loop.publish = _everyone((publisher.publish, *(broker.publish for broker in brokers)), options)
     with _noted((options.noted or options.runtime) / BUS_FILE, f"{config.dbus.bus}\n{name}\n"):
         gc.collect()
         gc.freeze()  # what is here now stays: a full collection would stall the loop for milliseconds
@@ -119,6 +123,8 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str)
                     tasks.create_task(work)
                 for link in links:
                     tasks.create_task(link.run())
+                for broker in brokers:
+                    tasks.create_task(broker.run())
                 if vbat is not None:
                     tasks.create_task(vbat.run())
                 await options.stop.wait()
@@ -127,6 +133,33 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str)
             _log.info("stopping: the outputs float")
         finally:
             loop.keep_all()
+
+
+async def _brokers(config: Config, store: Store, loop: Loop) -> tuple[MqttPublisher, ...]:
+    """The publishers of the MQTT brokers; they are woken by each event in the log."""
+    if not config.brokers:
+        return ()
+    from smallbms.publish.mqtt import publisher, slot_of  # TLS and all: dear for those who have no broker
+
+    try:
+        newest = max((logged.sequence for logged in await store.events(1)), default=0)
+    except StoreError:
+        newest = 0
+    brokers = []
+    for table in config.brokers:
+        kept = await _load(store, slot_of(table))
+        brokers.append(
+            publisher(
+                table, serial=loop.identity.serial, door=loop.door, backlog=store, kept=kept, newest=newest
+            )
+        )  # fmt: skip
+
+    def wake() -> None:
+        for broker in brokers:
+            broker.wake()
+
+    store.on_logged = wake
+    return tuple(brokers)
 
 
 @contextlib.contextmanager
@@ -247,7 +280,7 @@ def _line(port: str, batteries: Mapping[int, Battery], on_reading: Callable[[int
     return SerialLine(port, units, baud=baud, poll_s=first.poll_s, on_reading=on_reading)
 
 
-def _everyone(publish: Callable[[Snapshot], None], options: Options) -> Callable[[Snapshot], None]:
+def _everyone(publish: Iterable[Callable[[Snapshot], None]], options: Options) -> Callable[[Snapshot], None]:
     def tell(snapshot: Snapshot) -> None:
         if options.drive is not None:
             decision, pins = snapshot.decision, snapshot.outputs
@@ -255,7 +288,8 @@ def _everyone(publish: Callable[[Snapshot], None], options: Options) -> Callable
                 atc=bool(pins.atc), atd=bool(pins.atd),
                 cvl_v=decision.cvl_v, ccl_a=decision.ccl_a, dcl_a=decision.dcl_a,
             )  # fmt: skip
-        publish(snapshot)
+        for show in publish:
+            show(snapshot)
         options.on_snapshot(snapshot)
 
     return tell

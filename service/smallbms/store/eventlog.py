@@ -72,6 +72,24 @@ class EventLog:
             raise StoreError(f"{self._directory}: the event log cannot be read: {error}") from error
         return found[max(0, len(found) - newest) :]
 
+    def read_after(self, sequence: int, most: int) -> list[LoggedEvent]:
+        """The oldest events with a higher number, at most so many. Safe beside a writing thread. Raises StoreError."""
+        found: list[LoggedEvent] = []
+        try:
+            segments = self._segments()
+            for path, following in zip(segments, (*segments[1:], None), strict=True):
+                if following is not None and _first_sequence(following) <= sequence + 1:
+                    continue
+                with suppress(FileNotFoundError):  # rotated away meanwhile
+                    found += [event for _, event in _lines(self._files.read(path)) if event.sequence > sequence]
+                if len(found) >= most:
+                    break
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StoreError(f"{self._directory}: the event log cannot be read: {error}") from error
+        return found[:most]
+
     def _append(self, tail: _Tail, events: Sequence[JsonObject]) -> tuple[int, _Tail]:
         files = self._files
         if tail.size and tail.size + len(self._line(tail.sequence, events[0])) > self._segment_bytes:

@@ -43,6 +43,7 @@ class Store:
         self._files = files or Files()
         self._clock = clock
         self._log = EventLog(directory, "events", log_bytes, self._files)
+        self.on_logged: Callable[[], None] = lambda: None  # on the loop, each time that events are on the medium
         self._log_outlet = Outlet(self._log.append, capacity=EVENTS_IN_MEMORY, interval_s=0.0)
         self._slots: dict[str, tuple[SlotFile, Outlet]] = {}
         self._outlets = [self._log_outlet]
@@ -90,6 +91,10 @@ class Store:
     async def events(self, newest: int) -> list[LoggedEvent]:
         """The newest that the log holds, oldest first. Raises StoreError."""
         return await asyncio.to_thread(self._log.read, newest)
+
+    async def events_after(self, sequence: int, most: int) -> list[LoggedEvent]:
+        """The oldest that the log holds with a higher number, at most so many. Raises StoreError."""
+        return await asyncio.to_thread(self._log.read_after, sequence, most)
 
     async def run(self) -> None:
         """Write until `close`; a bug in the worker ends it with RuntimeError, its trace on stderr."""
@@ -146,11 +151,15 @@ class Store:
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             while outlet := self._next():
-                self._write(outlet)
+                if self._write(outlet) and outlet is self._log_outlet:
+                    loop.call_soon_threadsafe(self._logged)
             self._completed = True
         finally:
             with suppress(RuntimeError):  # the loop is closed: nobody waited any longer
                 loop.call_soon_threadsafe(self._ended.set)
+
+    def _logged(self) -> None:
+        self.on_logged()
 
     def _next(self) -> Outlet | None:
         """Wait for the outlet that is due first; None when closing and nothing is due."""
@@ -164,7 +173,7 @@ class Store:
                     return None
                 self._changed.wait(None if wait_s == math.inf else wait_s)
 
-    def _write(self, outlet: Outlet) -> None:
+    def _write(self, outlet: Outlet) -> bool:
         with self._changed:
             batch = outlet.begin(self._clock())
         try:
@@ -172,9 +181,10 @@ class Store:
         except StoreError as error:
             with self._changed:
                 outlet.failed(str(error), self._clock())
-        else:
-            with self._changed:
-                outlet.done(batch, written, self._clock())
+            return False
+        with self._changed:
+            outlet.done(batch, written, self._clock())
+        return True
 
 
 def _write_newest(slot: SlotFile, waiting: Sequence[JsonObject]) -> int:

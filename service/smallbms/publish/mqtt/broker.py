@@ -1,0 +1,159 @@
+"""A broker that may come and go: dial, log in, say who we are, serve, and again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from typing import NoReturn, Protocol
+
+from smallbms.config_tables import MqttTable
+from smallbms.core.state import Snapshot
+from smallbms.errors import SettingsError
+from smallbms.publish.mqtt.access import password_of, tls_context, why_not
+from smallbms.publish.mqtt.connection import BrokerError, Connection, Login, Message, OldBrokerError
+from smallbms.publish.mqtt.dial import dial
+from smallbms.publish.mqtt.topics import OwnTopics, wish_in
+from smallbms.publish.mqtt.uplink import Uplink
+
+FIRST_RETRY_S = 0.5
+LONGEST_RETRY_S = 60.0
+GOODBYE_S = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+class Door(Protocol):
+    """Where wishes go in."""
+
+    def apply(self, name: str, value: object, origin: str) -> None:
+        """Take a wish, a setting in its own unit; raise SettingsError to refuse it."""
+
+
+class MqttPublisher:
+    """Tells one broker every Snapshot that it has time for; `run` in a TaskGroup.
+
+    Raises ConfigError for certificates and passwords that cannot be read.
+    """
+
+    def __init__(self, table: MqttTable, *, topics: OwnTopics, uplink: Uplink, door: Door) -> None:
+        self._table = table
+        self._tls = tls_context(table)
+        self._password = password_of(table)
+        self._topics = topics
+        self._uplink = uplink
+        self._door = door
+        self._connection: Connection | None = None
+        self._version5 = True
+        self._retry_s = FIRST_RETRY_S
+        self._failed = False
+        self._refused: set[str] = set()
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Show a Snapshot; returns at once, whether there is a broker or not."""
+        self._topics.show(snapshot)
+        self._pump()
+
+    def wake(self) -> None:
+        """There is more in the event log."""
+        self._uplink.wake()
+
+    async def run(self) -> NoReturn:
+        """Be connected, and again after each loss with a growing, jittered pause."""
+        while True:
+            try:
+                await self._serve()
+            except OldBrokerError:
+                self._version5 = False
+                continue
+            except (OSError, BrokerError) as error:
+                self._report(why_not(error))
+            await asyncio.sleep(self._retry_s * random.uniform(0.5, 1.0))  # not all clients of a broker at once
+            self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
+
+    async def _serve(self) -> None:
+        """Connect, say what is, and stay until the connection is lost or this is cancelled."""
+        table, topics = self._table, self._topics
+        login = Login(client_id=topics.client_id, user=table.user, password=self._password, will=topics.will)
+        socket = await dial(table.host, table.port_used, self._tls)
+        connection = Connection(
+            socket, login, version5=self._version5, on_message=self._received, on_writable=self._pump
+        )  # fmt: skip
+        try:
+            await connection.open()
+            if table.commands:
+                await connection.subscribe(topics.set_filter)
+            self._begin(connection)
+            await self._until_lost(connection)
+        finally:
+            await self._end(connection)
+
+    def _begin(self, connection: Connection) -> None:
+        _log.info("connected to the MQTT broker %s", self._table.host)
+        self._failed = False
+        self._retry_s = FIRST_RETRY_S
+        self._refused.clear()
+        self._topics.begin()
+        self._connection = connection
+        self._pump()
+
+    async def _until_lost(self, connection: Connection) -> None:
+        sending = asyncio.create_task(self._uplink.run(connection))
+        try:
+            await asyncio.wait((connection.lost, sending), return_when=asyncio.FIRST_COMPLETED)
+            if connection.lost.done():
+                raise BrokerError(connection.lost.result())
+            await sending
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+    async def _end(self, connection: Connection) -> None:
+        """Say goodbye where that still reaches the broker."""
+        if self._connection is not None and not connection.lost.done():
+            with contextlib.suppress(TimeoutError, BrokerError):
+                async with asyncio.timeout(GOODBYE_S):
+                    await connection.publish(self._topics.will)
+        self._connection = None
+        connection.close()
+
+    def _pump(self) -> None:
+        """Send what is due, as long as the socket takes it: what is newer replaces what has to wait."""
+        now_s = asyncio.get_running_loop().time()
+        while self._connection is not None and self._connection.is_writable and (due := self._topics.due(now_s)):
+            self._say(due)
+
+    def _say(self, message: Message) -> None:
+        if self._connection is not None:
+            topic = message.topic
+            self._connection.publish(message).add_done_callback(lambda done: self._said(topic, done))
+
+    def _said(self, topic: str, done: asyncio.Future[None]) -> None:
+        self._topics.delivered(topic)
+        error = done.exception()
+        if error is not None and not self._lost and topic not in self._refused:
+            self._refused.add(topic)
+            _log.warning("the MQTT broker %s does not take %s: %s", self._table.host, topic, error)
+
+    @property
+    def _lost(self) -> bool:
+        return self._connection is None or self._connection.lost.done()
+
+    def _received(self, message: Message) -> None:
+        """A wish, where the configuration allows them; its writer gets an answer."""
+        name = self._topics.setting_in(message.topic)
+        if name is None or message.retain:
+            return
+        try:
+            value = wish_in(name, message.payload)
+            self._door.apply(name, value, f"MQTT {self._table.host}")
+            answer = self._topics.result(name, value)
+        except SettingsError as refusal:
+            answer = self._topics.result(name, refused=str(refusal))
+        self._say(answer)
+
+    def _report(self, text: str) -> None:
+        level = logging.DEBUG if self._failed else logging.WARNING
+        _log.log(level, "no MQTT broker %s: %s", self._table.host, text)
+        self._failed = True

@@ -1,0 +1,116 @@
+"""Our own topics: what they are called, what is on them, and what is due next. No I/O.
+
+`device/bms_<serial>/status` online or offline, retained, also the last will · `…/link` online or offline, retained:
+whether every battery is read · `…/state` a Report, on change, at most once a second · `…/event` and `…/minute` by the
+uplink, nothing of them is lost · `…/set/<setting>` a wish, its answer on `…/set/<setting>/result`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from smallbms.core.state import Snapshot
+from smallbms.errors import SettingsError
+from smallbms.publish.mqtt.connection import Message
+from smallbms.publish.report import Report, report_of, to_json
+from smallbms.wording import refusal, shown
+
+STATE_EVERY_S = 1.0
+WISH_LIMIT = 4096  # bytes
+ONLINE, OFFLINE = b"online", b"offline"
+
+
+class OwnTopics:
+    """What of the newest Snapshot a broker has not heard yet; `begin` at each connection, then `due` until None."""
+
+    def __init__(self, serial: str) -> None:
+        self.root = f"device/bms_{serial}"
+        self.client_id = f"bms_{serial}"
+        self._snapshot: Snapshot | None = None
+        self._told: Report | None = None
+        self._state_due_s = 0.0
+        self._state_sent = False  # and not acknowledged
+        self._status: bytes | None = None  # as this broker knows it
+        self._link: bytes | None = None
+
+    @property
+    def will(self) -> Message:
+        """What the broker says when we are gone."""
+        return Message(f"{self.root}/status", OFFLINE, qos=1, retain=True)
+
+    @property
+    def set_filter(self) -> str:
+        return f"{self.root}/set/+"
+
+    def show(self, snapshot: Snapshot) -> None:
+        """The newest; what was not sent of an older one is not missed."""
+        self._snapshot = snapshot
+
+    def begin(self) -> None:
+        """A broker that knows nothing."""
+        self._status = self._link = self._told = None
+        self._state_sent = False
+        self._state_due_s = 0.0
+
+    def due(self, now_s: float) -> Message | None:
+        """What to say now; it counts as said."""
+        if self._snapshot is None:
+            return None
+        if self._status is None:
+            self._status = ONLINE
+            return Message(f"{self.root}/status", ONLINE, qos=1, retain=True)
+        bank = self._snapshot.decision.bank
+        link = ONLINE if bank.batteries and bank.online == len(bank.batteries) else OFFLINE
+        if link != self._link:
+            self._link = link
+            return Message(f"{self.root}/link", link, qos=1, retain=True)
+        return None if self._state_sent or now_s < self._state_due_s else self._state(self._snapshot, now_s)
+
+    def delivered(self, topic: str) -> None:
+        """The broker has it, or never will."""
+        if topic == f"{self.root}/state":
+            self._state_sent = False
+
+    def _state(self, snapshot: Snapshot, now_s: float) -> Message | None:
+        self._state_due_s = now_s + STATE_EVERY_S
+        report = report_of(snapshot)
+        if self._told is not None and replace(self._told, at=report.at) == report:
+            return None
+        self._told = report
+        self._state_sent = True
+        return Message(f"{self.root}/state", to_json(report), qos=1)
+
+    # --- wishes -----------------------------------------------------------------------------------------------------
+
+    def setting_in(self, topic: str) -> str | None:
+        """The setting that a topic names; None for any other topic."""
+        root, _, name = topic.rpartition("/")
+        return name if root == f"{self.root}/set" else None
+
+    def result(self, name: str, value: object = None, refused: str | None = None) -> Message:
+        """The answer to a wish: the value in force, or why not."""
+        answer = {"accepted": True, "value": value} if refused is None else {"accepted": False, "reason": refused}
+        return Message(f"{self.root}/set/{name}/result", json.dumps(answer, ensure_ascii=False).encode(), qos=1)
+
+
+def wish_in(name: str, payload: bytes) -> object:
+    """What somebody wants a setting to be: a JSON number, text or true and false, or plain text.
+
+    Raises SettingsError.
+    """
+    if len(payload) > WISH_LIMIT:
+        raise SettingsError(f"{shown(name)}: {len(payload)} bytes; at most {WISH_LIMIT}")
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError:
+        raise SettingsError(refusal(shown(name), payload, "a number or a text")) from None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if isinstance(value, dict) and value.keys() == {"value"}:
+        value = value["value"]
+    if isinstance(value, bool | int | float | str):
+        return value
+    raise SettingsError(refusal(shown(name), text, "a number or a text"))
