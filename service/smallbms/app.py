@@ -150,7 +150,7 @@ async def _brokers(config: Config, store: Store, loop: Loop) -> tuple[MqttPublis
         kept = await _load(store, slot_of(table))
         brokers.append(
             publisher(
-                table, serial=loop.identity.serial, door=loop.door, backlog=store, kept=kept, newest=newest
+                table, serial=loop.identity.serial, door=loop.door, store=store, kept=kept, newest=newest
             )
         )  # fmt: skip
 

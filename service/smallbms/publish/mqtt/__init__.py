@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from smallbms.config_tables import MqttTable
 from smallbms.publish.mqtt.broker import Door, MqttPublisher
+from smallbms.publish.mqtt.notes import Notes, Shelf
 from smallbms.publish.mqtt.topics import OwnTopics
-from smallbms.publish.mqtt.uplink import MARK, Backlog, Uplink
+from smallbms.publish.mqtt.uplink import Backlog, Uplink
 
 __all__ = ["MqttPublisher", "publisher", "slot_of"]
 
@@ -18,14 +19,15 @@ def slot_of(table: MqttTable) -> str:
     return "mqtt-" + "".join(c if c.isalnum() else "-" for c in f"{table.host}-{table.port_used}")
 
 
+class Store(Backlog, Shelf, Protocol):
+    """Where events wait, and where it is kept how far each broker has them."""
+
+
 def publisher(
-    table: MqttTable, *, serial: str, door: Door, backlog: Backlog, kept: Mapping[str, Any] | None, newest: int
+    table: MqttTable, *, serial: str, door: Door, store: Store, kept: Mapping[str, Any] | None, newest: int
 ) -> MqttPublisher:
     """The publisher of one broker; with nothing `kept` it hears of the events after number `newest`."""
-    topics = OwnTopics(serial)
-    mark = kept.get(MARK) if kept else None
-    uplink = Uplink(
-        f"{topics.root}/event", topics.client_id, backlog,
-        slot=slot_of(table), mark=mark if isinstance(mark, int) else newest,
-    )  # fmt: skip
-    return MqttPublisher(table, topics=topics, uplink=uplink, door=door)
+    topics = OwnTopics(serial, discover=table.homeassistant, commands=table.commands)
+    notes = Notes(store, slot_of(table), kept, newest=newest)
+    uplink = Uplink(f"{topics.root}/event", topics.client_id, store, notes)
+    return MqttPublisher(table, topics=topics, uplink=uplink, notes=notes, door=door)

@@ -14,6 +14,7 @@ from smallbms.errors import SettingsError
 from smallbms.publish.mqtt.access import password_of, tls_context, why_not
 from smallbms.publish.mqtt.connection import BrokerError, Connection, Login, Message, OldBrokerError
 from smallbms.publish.mqtt.dial import dial
+from smallbms.publish.mqtt.notes import Notes
 from smallbms.publish.mqtt.topics import OwnTopics, wish_in
 from smallbms.publish.mqtt.uplink import Uplink
 
@@ -37,12 +38,13 @@ class MqttPublisher:
     Raises ConfigError for certificates and passwords that cannot be read.
     """
 
-    def __init__(self, table: MqttTable, *, topics: OwnTopics, uplink: Uplink, door: Door) -> None:
+    def __init__(self, table: MqttTable, *, topics: OwnTopics, uplink: Uplink, notes: Notes, door: Door) -> None:
         self._table = table
         self._tls = tls_context(table)
         self._password = password_of(table)
         self._topics = topics
         self._uplink = uplink
+        self._notes = notes
         self._door = door
         self._connection: Connection | None = None
         self._version5 = True
@@ -82,8 +84,8 @@ class MqttPublisher:
         )  # fmt: skip
         try:
             await connection.open()
-            if table.commands:
-                await connection.subscribe(topics.set_filter)
+            if topics.filters:
+                await connection.subscribe(*topics.filters)
             self._begin(connection)
             await self._until_lost(connection)
         finally:
@@ -96,6 +98,9 @@ class MqttPublisher:
         self._refused.clear()
         self._topics.begin()
         self._connection = connection
+        if self._notes.discovered and not self._table.homeassistant:
+            self._say(self._topics.removal)
+        self._notes.has_discovered(self._table.homeassistant)
         self._pump()
 
     async def _until_lost(self, connection: Connection) -> None:
@@ -142,6 +147,10 @@ class MqttPublisher:
 
     def _received(self, message: Message) -> None:
         """A wish, where the configuration allows them; its writer gets an answer."""
+        if self._topics.is_birth(message):
+            self._topics.begin()
+            self._pump()
+            return
         name = self._topics.setting_in(message.topic)
         if name is None or message.retain:
             return

@@ -12,24 +12,34 @@ from dataclasses import replace
 
 from smallbms.core.state import Snapshot
 from smallbms.errors import SettingsError
+from smallbms.publish import homeassistant
 from smallbms.publish.mqtt.connection import Message
 from smallbms.publish.report import Report, report_of, to_json
 from smallbms.wording import refusal, shown
 
 STATE_EVERY_S = 1.0
+STATE_REPEAT_S = 30.0  # though nothing changed: who listens knows that we are well
 WISH_LIMIT = 4096  # bytes
 ONLINE, OFFLINE = b"online", b"offline"
 
 
 class OwnTopics:
-    """What of the newest Snapshot a broker has not heard yet; `begin` at each connection, then `due` until None."""
+    """What of the newest Snapshot a broker has not heard yet; `begin` at each connection, then `due` until None.
 
-    def __init__(self, serial: str) -> None:
+    `discover`: tell Home Assistant what all this is; `commands`: with entities that change settings.
+    """
+
+    def __init__(self, serial: str, *, discover: bool = False, commands: bool = False) -> None:
+        self._serial = serial
+        self._discover = discover
+        self._commands = commands
+        self._shape: object = None  # of the discovery message as this broker has it
         self.root = f"device/bms_{serial}"
         self.client_id = f"bms_{serial}"
         self._snapshot: Snapshot | None = None
         self._told: Report | None = None
         self._state_due_s = 0.0
+        self._repeat_at_s = 0.0
         self._state_sent = False  # and not acknowledged
         self._status: bytes | None = None  # as this broker knows it
         self._link: bytes | None = None
@@ -39,17 +49,13 @@ class OwnTopics:
         """What the broker says when we are gone."""
         return Message(f"{self.root}/status", OFFLINE, qos=1, retain=True)
 
-    @property
-    def set_filter(self) -> str:
-        return f"{self.root}/set/+"
-
     def show(self, snapshot: Snapshot) -> None:
         """The newest; what was not sent of an older one is not missed."""
         self._snapshot = snapshot
 
     def begin(self) -> None:
         """A broker that knows nothing."""
-        self._status = self._link = self._told = None
+        self._status = self._link = self._told = self._shape = None
         self._state_sent = False
         self._state_due_s = 0.0
 
@@ -65,7 +71,29 @@ class OwnTopics:
         if link != self._link:
             self._link = link
             return Message(f"{self.root}/link", link, qos=1, retain=True)
+        if self._discover and (shape := homeassistant.shape_of(self._snapshot)) != self._shape:
+            self._shape = shape
+            return self._discovery(self._snapshot)
         return None if self._state_sent or now_s < self._state_due_s else self._state(self._snapshot, now_s)
+
+    def _discovery(self, snapshot: Snapshot) -> Message:
+        payload = homeassistant.discovery(snapshot, report_of(snapshot), self.root, commands=self._commands)
+        return Message(homeassistant.config_topic(self._serial), payload, qos=1, retain=True)
+
+    @property
+    def removal(self) -> Message:
+        """Takes the device out of Home Assistant."""
+        return Message(homeassistant.config_topic(self._serial), b"", qos=1, retain=True)
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """What is to be subscribed to."""
+        wishes = (f"{self.root}/set/+",) if self._commands else ()
+        return (*wishes, homeassistant.BIRTH_TOPIC) if self._discover else wishes
+
+    def is_birth(self, message: Message) -> bool:
+        """Whether Home Assistant has just started: it wants to hear everything again."""
+        return message.topic == homeassistant.BIRTH_TOPIC and message.payload == ONLINE and not message.retain
 
     def delivered(self, topic: str) -> None:
         """The broker has it, or never will."""
@@ -75,8 +103,9 @@ class OwnTopics:
     def _state(self, snapshot: Snapshot, now_s: float) -> Message | None:
         self._state_due_s = now_s + STATE_EVERY_S
         report = report_of(snapshot)
-        if self._told is not None and replace(self._told, at=report.at) == report:
+        if self._told is not None and replace(self._told, at=report.at) == report and now_s < self._repeat_at_s:
             return None
+        self._repeat_at_s = now_s + STATE_REPEAT_S
         self._told = report
         self._state_sent = True
         return Message(f"{self.root}/state", to_json(report), qos=1)

@@ -10,9 +10,9 @@ from typing import Any, NoReturn, Protocol
 
 from smallbms.errors import StoreError
 from smallbms.publish.mqtt.connection import Connection, Message
+from smallbms.publish.mqtt.notes import Notes
 
 BATCH = 100
-MARK = "event"  # the key in the slot
 LOOK_AGAIN_S = 30.0  # if the log could not be read
 
 _log = logging.getLogger(__name__)
@@ -28,21 +28,19 @@ class Logged(Protocol):
 
 
 class Backlog(Protocol):
-    """Where events wait, and where it is kept how far a broker has them: the store."""
+    """Where events wait: the store."""
 
     async def events_after(self, sequence: int, most: int) -> Sequence[Logged]: ...
-    def save(self, name: str, data: dict[str, object]) -> None: ...
 
 
 class Uplink:
-    """Sends what is in the log after `mark`, the number of the newest event that the broker has; kept in `slot`."""
+    """Sends what is in the log after the newest event that the broker has."""
 
-    def __init__(self, topic: str, device: str, backlog: Backlog, *, slot: str, mark: int) -> None:
+    def __init__(self, topic: str, device: str, backlog: Backlog, notes: Notes) -> None:
         self._topic = topic
         self._device = device
         self._backlog = backlog
-        self._slot = slot
-        self._mark = mark
+        self._notes = notes
         self._news = asyncio.Event()
 
     def wake(self) -> None:
@@ -55,15 +53,14 @@ class Uplink:
             self._news.clear()
             for logged in await self._waiting():
                 await connection.publish(self._message(logged))
-                self._mark = logged.sequence
-                self._backlog.save(self._slot, {MARK: self._mark})
+                self._notes.has_event(logged.sequence)
                 self._news.set()  # there may be more than one batch
             await self._news.wait()
 
     async def _waiting(self) -> Sequence[Logged]:
         while True:
             try:
-                return await self._backlog.events_after(self._mark, BATCH)
+                return await self._backlog.events_after(self._notes.event, BATCH)
             except StoreError as error:
                 _log.warning("events wait: %s", error)
                 await asyncio.sleep(LOOK_AGAIN_S)
