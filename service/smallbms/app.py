@@ -27,7 +27,7 @@ from smallbms.links.base import Link
 from smallbms.links.serial import SerialLine
 from smallbms.links.simulated import SimulatedLink
 from smallbms.loop import Loop
-from smallbms.memory import DEVICE, ENGINE, SETTINGS, Memory, machine_seed, new_serial
+from smallbms.memory import DEVICE, ENGINE, SETTINGS, Memory, machine_seed, new_serial, portal_id
 from smallbms.model import BatteryReading, DeviceIdentity
 from smallbms.outputs.own import spawn
 from smallbms.publish.dbus import DbusPublisher
@@ -150,9 +150,15 @@ async def _brokers(config: Config, store: Store, loop: Loop) -> tuple[MqttPublis
         kept = await _load(store, slot_of(table))
         brokers.append(
             publisher(
-                table, serial=loop.identity.serial, door=loop.door, store=store, kept=kept, newest=newest
+                table,
+                serial=loop.identity.serial,
+                portal_id=portal_id(),
+                door=loop.door,
+                store=store,
+                kept=kept,
+                newest=newest,
             )
-        )  # fmt: skip
+        )
 
     def wake() -> None:
         for broker in brokers:

@@ -121,6 +121,7 @@ class MqttTable(Table):
     password_file: str | None = _text(None, "a path from the root", ABSOLUTE)
     commands: bool = Field(default=False, description="true or false")
     homeassistant: bool = Field(default=False, description="true or false")
+    venus: bool = Field(default=False, description="true or false")
 
     @property
     def port_used(self) -> int:

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from victron_mqtt import DeviceType, Hub
+from victron_mqtt._victron_enums import BMSMode
+from victron_mqtt.writable_metric import WritableMetric
 
 from publish.mqtt.mosquitto import Listener, Mosquitto, broker, listening
 
-from .harness import NO_CHARGE, System, running
+from .harness import BOTH_OFF, NO_CHARGE, System, running
 from .programs import wait_for
 
 
@@ -51,9 +54,9 @@ class Bms:
 
 
 @asynccontextmanager
-async def at_a_broker(folder: Path, *, commands: bool = True) -> AsyncIterator[Bms]:
+async def at_a_broker(folder: Path, *, commands: bool = True, also: str = "") -> AsyncIterator[Bms]:
     async with broker(folder) as one, listening(one.port, "device/#") as listener:
-        extra = f'[[mqtt]]\nhost = "127.0.0.1"\nport = {one.port}\ncommands = {str(commands).lower()}\n'
+        extra = f'[[mqtt]]\nhost = "127.0.0.1"\nport = {one.port}\ncommands = {str(commands).lower()}\n{also}'
         async with running(folder, extra=extra) as system:
             await wait_for(lambda: listener.messages, "anything at the broker")
             yield Bms(system, one, listener, listener.messages[0][0].rpartition("/")[0])
@@ -128,3 +131,23 @@ async def test_what_happens_while_the_broker_is_away_is_told_when_it_is_back(tmp
             )
         ids = [event["id"] for event in bms.events()]
         assert len(ids) == len(set(ids))
+
+
+async def test_a_client_of_venus_os_finds_the_battery_and_switches_it(tmp_path: Path) -> None:
+    """victron-mqtt, which Home Assistant's integration for a GX is made of."""
+    async with at_a_broker(tmp_path, also="venus = true\n") as bms:
+        hub = Hub("127.0.0.1", bms.broker.port, None, None, use_ssl=False)
+        try:
+            await hub.connect()
+            await hub.wait_for_first_refresh()
+            (battery,) = [device for device in hub.devices.values() if device.device_type is DeviceType.BATTERY]
+            figures = {metric.short_id: metric.value for metric in battery.metrics}
+            assert len(figures) > 50
+            assert (figures["battery_soc"], figures["battery_voltage"]) == (60.0, 13.21)
+            mode = battery.get_metric("battery_bms_mode")
+            assert isinstance(mode, WritableMetric)
+            mode.set("Standby")
+            await bms.system.shows({**BOTH_OFF, "/Mode": 252})
+            await wait_for(lambda: mode.value == BMSMode.STANDBY, "the mode back at the client")
+        finally:
+            await hub.disconnect()

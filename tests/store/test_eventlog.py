@@ -40,6 +40,26 @@ def test_events_come_back_in_order_with_rising_numbers(tmp_path: Path) -> None:
     assert log(tmp_path).read(0) == []
 
 
+def test_what_is_read_after_a_number_is_the_oldest_beyond_it(tmp_path: Path) -> None:
+    one = log(tmp_path)
+    assert one.read_after(0, 10) == []
+    for number in range(1, 301):
+        one.append([{"n": number}])
+    kept = [logged.sequence for logged in one.read(1000)]
+    assert len(list(tmp_path.iterdir())) == SEGMENTS
+    for after in (0, kept[0] - 1, kept[0], kept[10], kept[-2], kept[-1], 1000):
+        for most in (1, 7, 1000):
+            found = [logged.sequence for logged in log(tmp_path).read_after(after, most)]
+            assert found == [number for number in kept if number > after][:most]
+
+
+def test_a_log_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    log(tmp_path).append([{"n": 1}])
+    broken = FailingFiles("read", EIO)
+    with pytest.raises(StoreError, match="cannot be read"):
+        log(tmp_path, broken).read_after(0, 1)
+
+
 @pytest.mark.parametrize("reopened", [False, True])
 def test_the_log_is_bounded_and_keeps_the_newest(tmp_path: Path, reopened: bool) -> None:
     one = log(tmp_path)

@@ -77,7 +77,7 @@ class EventLog:
         found: list[LoggedEvent] = []
         try:
             segments = self._segments()
-            for path, following in zip(segments, (*segments[1:], None), strict=True):
+            for path, following in zip(segments, [*segments[1:], None], strict=False):
                 if following is not None and _first_sequence(following) <= sequence + 1:
                     continue
                 with suppress(FileNotFoundError):  # rotated away meanwhile

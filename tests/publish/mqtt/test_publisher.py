@@ -43,7 +43,9 @@ def made(log: Log, kept: dict[str, Any] | None = None, newest: int = 0, **table:
     changes: list[Change] = []
     door = Door(Rig().settings, changes.append)
     settings = MqttTable(host="127.0.0.1", **table)
-    return publisher(settings, serial="SB0123456789", door=door, store=log, kept=kept, newest=newest)
+    return publisher(
+        settings, serial="SB0123456789", portal_id="0123456789ab", door=door, store=log, kept=kept, newest=newest
+    )
 
 
 @asynccontextmanager

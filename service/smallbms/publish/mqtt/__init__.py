@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from smallbms.config_tables import MqttTable
-from smallbms.publish.mqtt.broker import Door, MqttPublisher
+from smallbms.publish.mqtt.broker import MqttPublisher
+from smallbms.publish.mqtt.mirror import VenusMirror
 from smallbms.publish.mqtt.notes import Notes, Shelf
+from smallbms.publish.mqtt.speaker import Door
 from smallbms.publish.mqtt.topics import OwnTopics
 from smallbms.publish.mqtt.uplink import Backlog, Uplink
 
@@ -24,10 +26,19 @@ class Store(Backlog, Shelf, Protocol):
 
 
 def publisher(
-    table: MqttTable, *, serial: str, door: Door, store: Store, kept: Mapping[str, Any] | None, newest: int
+    table: MqttTable,
+    *,
+    serial: str,
+    portal_id: str,
+    door: Door,
+    store: Store,
+    kept: Mapping[str, Any] | None,
+    newest: int,
 ) -> MqttPublisher:
     """The publisher of one broker; with nothing `kept` it hears of the events after number `newest`."""
-    topics = OwnTopics(serial, discover=table.homeassistant, commands=table.commands)
+    origin = f"MQTT {table.host}"
+    topics = OwnTopics(serial, door, origin, discover=table.homeassistant, commands=table.commands)
+    others = (VenusMirror(portal_id, door, origin, commands=table.commands),) if table.venus else ()
     notes = Notes(store, slot_of(table), kept, newest=newest)
     uplink = Uplink(f"{topics.root}/event", topics.client_id, store, notes)
-    return MqttPublisher(table, topics=topics, uplink=uplink, notes=notes, door=door)
+    return MqttPublisher(table, topics=topics, others=others, uplink=uplink, notes=notes)

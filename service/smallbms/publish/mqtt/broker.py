@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import logging
 import random
-from typing import NoReturn, Protocol
+from collections.abc import Sequence
+from typing import NoReturn
 
 from smallbms.config_tables import MqttTable
 from smallbms.core.state import Snapshot
@@ -15,7 +16,8 @@ from smallbms.publish.mqtt.access import password_of, tls_context, why_not
 from smallbms.publish.mqtt.connection import BrokerError, Connection, Login, Message, OldBrokerError
 from smallbms.publish.mqtt.dial import dial
 from smallbms.publish.mqtt.notes import Notes
-from smallbms.publish.mqtt.topics import OwnTopics, wish_in
+from smallbms.publish.mqtt.speaker import Speaker
+from smallbms.publish.mqtt.topics import OwnTopics
 from smallbms.publish.mqtt.uplink import Uplink
 
 FIRST_RETRY_S = 0.5
@@ -25,27 +27,22 @@ GOODBYE_S = 0.5
 _log = logging.getLogger(__name__)
 
 
-class Door(Protocol):
-    """Where wishes go in."""
-
-    def apply(self, name: str, value: object, origin: str) -> None:
-        """Take a wish, a setting in its own unit; raise SettingsError to refuse it."""
-
-
 class MqttPublisher:
     """Tells one broker every Snapshot that it has time for; `run` in a TaskGroup.
 
     Raises ConfigError for certificates and passwords that cannot be read.
     """
 
-    def __init__(self, table: MqttTable, *, topics: OwnTopics, uplink: Uplink, notes: Notes, door: Door) -> None:
+    def __init__(
+        self, table: MqttTable, *, topics: OwnTopics, others: Sequence[Speaker], uplink: Uplink, notes: Notes
+    ) -> None:
         self._table = table
         self._tls = tls_context(table)
         self._password = password_of(table)
         self._topics = topics
+        self._speakers = (topics, *others)
         self._uplink = uplink
         self._notes = notes
-        self._door = door
         self._connection: Connection | None = None
         self._version5 = True
         self._retry_s = FIRST_RETRY_S
@@ -54,7 +51,9 @@ class MqttPublisher:
 
     def publish(self, snapshot: Snapshot) -> None:
         """Show a Snapshot; returns at once, whether there is a broker or not."""
-        self._topics.show(snapshot)
+        now_s = asyncio.get_running_loop().time()
+        for speaker in self._speakers:
+            speaker.show(snapshot, now_s)
         self._pump()
 
     def wake(self) -> None:
@@ -84,8 +83,9 @@ class MqttPublisher:
         )  # fmt: skip
         try:
             await connection.open()
-            if topics.filters:
-                await connection.subscribe(*topics.filters)
+            filters = [name for speaker in self._speakers for name in speaker.filters]
+            if filters:
+                await connection.subscribe(*filters)
             self._begin(connection)
             await self._until_lost(connection)
         finally:
@@ -96,10 +96,11 @@ class MqttPublisher:
         self._failed = False
         self._retry_s = FIRST_RETRY_S
         self._refused.clear()
-        self._topics.begin()
         self._connection = connection
+        for speaker in self._speakers:
+            speaker.begin()
         if self._notes.discovered and not self._table.homeassistant:
-            self._say(self._topics.removal)
+            self._say(self._topics, self._topics.removal)
         self._notes.has_discovered(self._table.homeassistant)
         self._pump()
 
@@ -119,48 +120,46 @@ class MqttPublisher:
         if self._connection is not None and not connection.lost.done():
             with contextlib.suppress(TimeoutError, BrokerError):
                 async with asyncio.timeout(GOODBYE_S):
-                    await connection.publish(self._topics.will)
+                    last = [connection.publish(word) for speaker in self._speakers for word in speaker.goodbye()]
+                    await asyncio.gather(*last)
         self._connection = None
         connection.close()
 
     def _pump(self) -> None:
-        """Send what is due, as long as the socket takes it: what is newer replaces what has to wait."""
+        """Send what is due, in turn, as long as the socket takes it: what is newer replaces what has to wait."""
         now_s = asyncio.get_running_loop().time()
-        while self._connection is not None and self._connection.is_writable and (due := self._topics.due(now_s)):
-            self._say(due)
+        for speaker in self._speakers:
+            while not self._lost and self._is_writable and (word := speaker.due(now_s)):
+                self._say(speaker, word)
 
-    def _say(self, message: Message) -> None:
+    def _say(self, speaker: Speaker, message: Message) -> None:
         if self._connection is not None:
-            topic = message.topic
-            self._connection.publish(message).add_done_callback(lambda done: self._said(topic, done))
+            done = self._connection.publish(message)
+            done.add_done_callback(lambda done: self._said(speaker, message.topic, done))
 
-    def _said(self, topic: str, done: asyncio.Future[None]) -> None:
-        self._topics.delivered(topic)
-        error = done.exception()
+    def _said(self, speaker: Speaker, topic: str, done: asyncio.Future[None]) -> None:
+        speaker.delivered(topic)
+        error = None if done.cancelled() else done.exception()
         if error is not None and not self._lost and topic not in self._refused:
             self._refused.add(topic)
             _log.warning("the MQTT broker %s does not take %s: %s", self._table.host, topic, error)
+
+    @property
+    def _is_writable(self) -> bool:
+        return self._connection is not None and self._connection.is_writable
 
     @property
     def _lost(self) -> bool:
         return self._connection is None or self._connection.lost.done()
 
     def _received(self, message: Message) -> None:
-        """A wish, where the configuration allows them; its writer gets an answer."""
-        if self._topics.is_birth(message):
-            self._topics.begin()
-            self._pump()
-            return
-        name = self._topics.setting_in(message.topic)
-        if name is None or message.retain:
-            return
-        try:
-            value = wish_in(name, message.payload)
-            self._door.apply(name, value, f"MQTT {self._table.host}")
-            answer = self._topics.result(name, value)
-        except SettingsError as refusal:
-            answer = self._topics.result(name, refused=str(refusal))
-        self._say(answer)
+        now_s = asyncio.get_running_loop().time()
+        for speaker in self._speakers:
+            try:
+                speaker.received(message, now_s)
+            except SettingsError as refusal:
+                _log.info("refused, from the MQTT broker %s: %s", self._table.host, refusal)
+        self._pump()
 
     def _report(self, text: str) -> None:
         level = logging.DEBUG if self._failed else logging.WARNING

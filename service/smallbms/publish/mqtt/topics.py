@@ -8,17 +8,21 @@ uplink, nothing of them is lost · `…/set/<setting>` a wish, its answer on `�
 from __future__ import annotations
 
 import json
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import replace
 
 from smallbms.core.state import Snapshot
 from smallbms.errors import SettingsError
 from smallbms.publish import homeassistant
 from smallbms.publish.mqtt.connection import Message
+from smallbms.publish.mqtt.speaker import Door
 from smallbms.publish.report import Report, report_of, to_json
 from smallbms.wording import refusal, shown
 
 STATE_EVERY_S = 1.0
 STATE_REPEAT_S = 30.0  # though nothing changed: who listens knows that we are well
+ANSWERS_KEPT = 100  # for a broker that takes nothing
 WISH_LIMIT = 4096  # bytes
 ONLINE, OFFLINE = b"online", b"offline"
 
@@ -29,8 +33,11 @@ class OwnTopics:
     `discover`: tell Home Assistant what all this is; `commands`: with entities that change settings.
     """
 
-    def __init__(self, serial: str, *, discover: bool = False, commands: bool = False) -> None:
+    def __init__(self, serial: str, door: Door, origin: str, *, discover: bool = False, commands: bool = False) -> None:
         self._serial = serial
+        self._door = door
+        self._origin = origin
+        self._answers: deque[Message] = deque(maxlen=ANSWERS_KEPT)
         self._discover = discover
         self._commands = commands
         self._shape: object = None  # of the discovery message as this broker has it
@@ -49,8 +56,8 @@ class OwnTopics:
         """What the broker says when we are gone."""
         return Message(f"{self.root}/status", OFFLINE, qos=1, retain=True)
 
-    def show(self, snapshot: Snapshot) -> None:
-        """The newest; what was not sent of an older one is not missed."""
+    def show(self, snapshot: Snapshot, now_s: float) -> None:
+        """The newest."""
         self._snapshot = snapshot
 
     def begin(self) -> None:
@@ -61,6 +68,8 @@ class OwnTopics:
 
     def due(self, now_s: float) -> Message | None:
         """What to say now; it counts as said."""
+        if self._answers:
+            return self._answers.popleft()
         if self._snapshot is None:
             return None
         if self._status is None:
@@ -91,10 +100,6 @@ class OwnTopics:
         wishes = (f"{self.root}/set/+",) if self._commands else ()
         return (*wishes, homeassistant.BIRTH_TOPIC) if self._discover else wishes
 
-    def is_birth(self, message: Message) -> bool:
-        """Whether Home Assistant has just started: it wants to hear everything again."""
-        return message.topic == homeassistant.BIRTH_TOPIC and message.payload == ONLINE and not message.retain
-
     def delivered(self, topic: str) -> None:
         """The broker has it, or never will."""
         if topic == f"{self.root}/state":
@@ -110,17 +115,31 @@ class OwnTopics:
         self._state_sent = True
         return Message(f"{self.root}/state", to_json(report), qos=1)
 
+    def goodbye(self) -> Iterator[Message]:
+        """We leave."""
+        yield self.will
+
     # --- wishes -----------------------------------------------------------------------------------------------------
 
-    def setting_in(self, topic: str) -> str | None:
-        """The setting that a topic names; None for any other topic."""
-        root, _, name = topic.rpartition("/")
-        return name if root == f"{self.root}/set" else None
+    def received(self, message: Message, now_s: float) -> None:
+        """A wish, which gets an answer, or the birth of Home Assistant, which wants to hear everything again."""
+        if message.topic == homeassistant.BIRTH_TOPIC:
+            if message.payload == ONLINE and not message.retain:
+                self.begin()
+            return
+        root, _, name = message.topic.rpartition("/")
+        if root != f"{self.root}/set" or message.retain:
+            return
+        try:
+            value = wish_in(name, message.payload)
+            self._door.apply(name, value, self._origin)
+            self._answer(name, {"accepted": True, "value": value})
+        except SettingsError as refusal:
+            self._answer(name, {"accepted": False, "reason": str(refusal)})
 
-    def result(self, name: str, value: object = None, refused: str | None = None) -> Message:
-        """The answer to a wish: the value in force, or why not."""
-        answer = {"accepted": True, "value": value} if refused is None else {"accepted": False, "reason": refused}
-        return Message(f"{self.root}/set/{name}/result", json.dumps(answer, ensure_ascii=False).encode(), qos=1)
+    def _answer(self, name: str, answer: dict[str, object]) -> None:
+        payload = json.dumps(answer, ensure_ascii=False).encode()
+        self._answers.append(Message(f"{self.root}/set/{name}/result", payload, qos=1))
 
 
 def wish_in(name: str, payload: bytes) -> object:
