@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 GREETING_S = 1.0  # for the outputs process, before the first step
 
+OPEN_UPDATE = (UpdatePhase.RUNNING, UpdatePhase.EXPIRED)
+
 _LOUD = {EventKind.TRIP, EventKind.RELEASE, EventKind.ERROR}
 
 
@@ -68,6 +70,7 @@ class Loop:
         self._read_back = read_back(None, None)
         self._unpublished = False
         self._timer: asyncio.Handle | None = None  # of the next step; None before `run` and after
+        self._newcomer = True  # no outputs process without an open update was met yet: it is not us that it replaces
         self._greeting = True  # the outputs process answers first: a fast battery must not make a fault of its absence
         self._near_limit: frozenset[int] = frozenset()
 
@@ -163,12 +166,12 @@ class Loop:
         self._memory.keep(self._state, wall_s)
         if any(isinstance(change, Acknowledge) for change in changes):
             self.outputs.acknowledge_soon()
-        if self._read_back.update in (UpdatePhase.RUNNING, UpdatePhase.EXPIRED) and self._is_healthy(decision):
+        if self._newcomer and self._read_back.update in OPEN_UPDATE and self._is_healthy(decision):
             self.outputs.healthy_soon(self.identity.version)
 
     def _is_healthy(self, decision: Decision) -> bool:
         """Every battery that was readable before an update has been read."""
-        return self._readable_before <= {b.number for b in decision.bank.batteries if b.online}
+        return not decision.waiting and self._readable_before <= {b.number for b in decision.bank.batteries if b.online}
 
     def _changed(self, change: Change) -> None:
         self._memory.keep_settings(self.door.settings)
@@ -178,6 +181,7 @@ class Loop:
         """The outputs process answered, or is gone: now everyone may hear what it did."""
         before = self._read_back
         self._read_back = after = read_back(self.outputs.state, self.outputs.error)
+        self._newcomer = self._newcomer and not (after.reachable and after.update not in OPEN_UPDATE)
         if (after.reachable, after.remote_on, after.update) != (before.reachable, before.remote_on, before.update):
             self.wake()
         self._publish()

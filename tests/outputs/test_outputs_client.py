@@ -20,6 +20,7 @@ from smallbms.outputs.own import spawn
 from smallbms.outputs.protocol import Code, Command, Led, Refused
 from smallbms.outputs.state import State, decode
 from smallbms.outputs.update import UpdatePhase
+from smallbms.outputs.visitor import Visitor
 
 ON = Command(atc=True, atd=True, pre_alarm=True, blue_led=Led.BLINK)
 CALM = ON._replace(pre_alarm=False)
@@ -132,34 +133,37 @@ async def test_wrong_pins_are_told_in_the_words_of_the_process(outputs: Outputs)
         assert "outputs.charge_disconnect.chip is missing" in str(client.error)
 
 
+def phase(client: OutputsClient) -> UpdatePhase | None:
+    client.send(CALM, time.monotonic())
+    return client.state.update.phase if client.state else None
+
+
+async def until_refused(client: OutputsClient, code: Code) -> None:
+    """Send until the process has refused something for this."""
+
+    def refused() -> bool:
+        client.send(CALM, time.monotonic())
+        last = client.state.last_refusal if client.state else None
+        return last is not None and last.code == code
+
+    await until(refused)
+
+
 async def test_an_update_from_begin_to_healthy(outputs: Outputs) -> None:
     outputs.start(silence_s=60.0)
     async with running(outputs) as client:
         await command(client, CALM)
-        begun = await client.update_begin("2.0")
-        assert (begun.update.phase, begun.update.version) == (UpdatePhase.RUNNING, "2.0")
-        assert (begun.applied.atc, begun.applied.atd) == (False, True)
-        done = await client.update_healthy("1.0")
-        assert (done.update.phase, done.applied.atc) == (UpdatePhase.FAILED, True)
-        assert (await client.update_acknowledge()).update.phase is UpdatePhase.NONE
-
-
-async def test_a_cancelled_order_does_not_shift_the_answers(outputs: Outputs) -> None:
-    process = outputs.start()
+        await asyncio.to_thread(Visitor(str(outputs.socket)).begin, "2.0")
+        client.healthy_soon("1.0")
+        await until_refused(client, Code.REPLACED)
+        assert (await command(client, CALM)).applied.atd
     async with running(outputs) as client:
-        await command(client, CALM)
-        os.kill(process.pid, signal.SIGSTOP)
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
-                await client.update_acknowledge()
-        os.kill(process.pid, signal.SIGCONT)
-        await command(client, ON)
-        assert (await client.update_begin("2.0")).update.version == "2.0"
-
-
-async def test_without_a_connection_an_order_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OutputError):
-        await OutputsClient(str(tmp_path / "none"), {}).update_begin("2.0")
+        state = await command(client, CALM)
+        assert (state.applied.atc, state.applied.atd) == (False, True)
+        client.healthy_soon("1.0")
+        await until(lambda: phase(client) is UpdatePhase.FAILED)
+        client.acknowledge_soon()
+        await until(lambda: phase(client) is UpdatePhase.NONE)
 
 
 @pytest.mark.parametrize("line", [b"nonsense\n", b"[]\n", b"{}\n", b'{"ok": true, "state": {}}\n', b"x" * 100_000, b""])

@@ -12,11 +12,10 @@ from typing import NamedTuple, Protocol
 
 from smallbms.errors import OutputError
 from smallbms.outputs.protocol import PINS, PROTOCOL, Code, Refused, Role
-from smallbms.outputs.state import State, decode
+from smallbms.outputs.state import ANSWER_LIMIT, State, answered, decode
 
 ANSWER_S = 1.0
 BACKOFF_S = (0.1, 0.2, 0.5, 1.0)  # then the last one for ever
-ANSWER_LIMIT = 65536  # bytes; no state is that long
 
 
 class OutputsLike(Protocol):
@@ -111,18 +110,6 @@ class OutputsClient:
     def acknowledge_soon(self) -> None:
         """Say with the next command that a person has seen the failed update."""
         self._errands["update_acknowledge"] = {}
-
-    async def update_begin(self, version: str, *, cell_alarm: bool = False) -> State:
-        """Say that an update begins; return once the pins show it; raise OutputError."""
-        return await self._exchange("update_begin", version=version, cell_alarm=cell_alarm)
-
-    async def update_healthy(self, version: str) -> State:
-        """Say that this version is healthy; raise OutputError."""
-        return await self._exchange("update_healthy", version=version)
-
-    async def update_acknowledge(self) -> State:
-        """Say that a person has seen the failed update; raise OutputError."""
-        return await self._exchange("update_acknowledge")
 
     async def run(self) -> None:
         """Connect, send what `send` is given, and connect again, until cancelled."""
@@ -244,12 +231,7 @@ class OutputsClient:
 
 def _answer(line: bytes) -> tuple[Refused | None, State]:
     """Return what a line says; the refusal of another protocol is raised, as its state may have another shape."""
-    try:
-        answer = json.loads(line)
-        refusal = None if answer["ok"] else Refused(Code(answer["code"]), str(answer["text"]))
-        state = answer["state"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise OutputError(f"the outputs process answered nonsense: {error!r}") from None
+    refusal, state = answered(line)
     if refusal is not None and refusal.code is Code.PROTOCOL_MISMATCH:
         raise refusal
     return refusal, decode(state)

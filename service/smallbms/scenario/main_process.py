@@ -24,7 +24,6 @@ from smallbms.outputs.protocol import (
     Order,
     Refused,
     UpdateAcknowledge,
-    UpdateBegin,
     UpdateHealthy,
 )
 from smallbms.outputs.state import State
@@ -65,7 +64,7 @@ class MainProcess:
         self._answer: State | None = None
         self._error: OutputError | None = None
         self._sequence = count(1)
-        self._began_update = False
+        self._newcomer = True
         self._measurement = Measurement()
         self.decision: Decision | None = None
 
@@ -99,12 +98,6 @@ class MainProcess:
         self._memory.keep(self._state, wall_s)
         return decision
 
-    def begin_update(self, version: str, now_s: float) -> None:
-        """Say that an update begins, as the last thing that this version does well."""
-        self._began_update = True
-        alarm = self.decision is not None and self.decision.cell_alarm
-        self._command([UpdateBegin(version, cell_alarm=alarm)], now_s)
-
     def stop(self, wall_s: float, *, in_good_order: bool) -> None:
         """The process ends; killed, it could keep nothing more."""
         if in_good_order:
@@ -118,9 +111,12 @@ class MainProcess:
         orders: list[Order] = []
         if any(isinstance(change, Acknowledge) for change in changes):
             orders.append(UpdateAcknowledge())
-        updating = self._answer is not None and self._answer.update.phase in (UpdatePhase.RUNNING, UpdatePhase.EXPIRED)
+        if self._answer is None:
+            return orders
+        updating = self._answer.update.phase in (UpdatePhase.RUNNING, UpdatePhase.EXPIRED)
+        self._newcomer = self._newcomer and updating
         read = {battery.number for battery in decision.bank.batteries if battery.online}
-        if updating and self._readable <= read and not self._began_update:
+        if self._newcomer and not decision.waiting and self._readable <= read:
             orders.append(UpdateHealthy(self._version))
         return orders
 
