@@ -10,12 +10,13 @@ from dataclasses import asdict, replace
 
 from smallbms.changes import Acknowledge, Change
 from smallbms.core import engine, history
-from smallbms.core.interlock import agreed, interlock
+from smallbms.core.agreement import agreed
+from smallbms.core.interlock import interlock
 from smallbms.core.state import EngineState, Inputs, Snapshot
 from smallbms.door import Door
 from smallbms.links.base import Link
 from smallbms.memory import Memory
-from smallbms.model import BankSpec, BatteryReading, Decision, DeviceIdentity, Event, Measurement, Thresholds
+from smallbms.model import BankSpec, BatteryReading, Decision, DeviceIdentity, Event, Measurement, Reason
 from smallbms.outputs.client import OutputsClient
 from smallbms.readback import read_back
 from smallbms.settings import Settings
@@ -67,6 +68,7 @@ class Loop:
         self._previous: dict[int, BatteryReading] = {}
         self._measurement = Measurement()
         self._decision: Decision | None = None
+        self._taken: tuple[Reason, ...] = ()  # away, by the interlock
         self._read_back = read_back(None, None)
         self._unpublished = False
         self._timer: asyncio.Handle | None = None  # of the next step; None before `run` and after
@@ -81,7 +83,7 @@ class Loop:
     def on_reading(self, number: int, reading: BatteryReading) -> None:
         """A battery was read: decide on it at once."""
         before = self._readings.get(number)
-        if before is not None:
+        if before is not None and before.cells_taken_at_s != reading.cells_taken_at_s:
             self._previous = {**self._previous, number: before}
         self._readings = {**self._readings, number: reading}
         if self._timer is not None and not self._greeting:
@@ -131,9 +133,9 @@ class Loop:
             ),
             now_s,
         )
-        limits = decision.bank.model.thresholds if decision.bank.model else Thresholds()
-        outputs = interlock(decision, self._measurement, limits, self._spec, now_s)
-        self._decision = decision = agreed(decision, outputs)
+        outputs, objections = interlock(decision, self._measurement, decision.bank.thresholds, self._spec, now_s)
+        decision, self._taken = agreed(decision, outputs, objections, self._taken, wall_s)
+        self._decision = decision
         self._unpublished = True
         self.outputs.send(outputs, now_s, cell_alarm=decision.cell_alarm, starting=decision.waiting)
         if self._timer is not None:

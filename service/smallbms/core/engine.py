@@ -18,7 +18,6 @@ from smallbms.words import AlarmCode, AlarmLevel, BankError, Direction, Mode
 
 STEP_S = 0.5  # at least so often
 NEAR_LIMIT_V = 0.050
-_DEFAULT_LIMITS = Thresholds()
 _UNPROVEN = frozenset({"lost_battery", "bank_error"})
 
 
@@ -126,7 +125,7 @@ def _view(work: Work) -> View:
         bank=pack,
         settings=inputs.settings,
         outputs=inputs.outputs,
-        limits=pack.model.thresholds if pack.model else _DEFAULT_LIMITS,
+        limits=pack.thresholds,
         model=pack.model,
         sensorless=() if pack.plain else _sensorless(work.batteries),
         soc_pct=work.counted.soc_pct,
