@@ -1,6 +1,7 @@
 """A battery that is not there: it charges, heats, drifts, and fails on demand. Pure and seeded.
 
-The physics is in `simulated_cells`; here are its balancer, its own protections, its sensors and its faults.
+The physics is in `simulated_cells`, its protections are in `simulated_board`; here are its balancer, its counter, its
+sensors and their faults.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from functools import cache
 from random import Random
 from typing import Final
 
+from smallbms.drivers.simulated_board import Protection, Quantity, tripped
 from smallbms.drivers.simulated_cells import Cells
 from smallbms.model import BatteryModel, BatteryReading, Identity
 from smallbms.words import Direction, Fault
@@ -28,47 +30,6 @@ TEMPERATURE_STEPS_PER_C: Final = 10
 CHARGE_STEPS_PER_AH: Final = 100
 SOC_STEPS_PER_PCT: Final = 10
 NOISE_SLOTS: Final = 2003  # a prime, so that no cell has the noise of the one before it for long
-
-
-class Quantity(Enum):
-    """What a protection of the battery's own watches."""
-
-    CELL_MAX_V = auto()
-    CELL_MIN_V = auto()
-    TEMPERATURE_C = auto()
-    CURRENT_A = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Protection:
-    """A limit of the battery's own; with `trip` above `release` it trips above, else below."""
-
-    fault: Fault
-    blocks: Direction
-    quantity: Quantity
-    trip: float
-    release: float
-
-
-def board_protections(model: BatteryModel) -> tuple[Protection, ...]:
-    """The limits that a protection board (JBD and alike) has as delivered, outside those of the BMS.
-
-    Over-current releases when current flows the other way.
-    """
-    table = (
-        (Fault.CELL_HIGH, Direction.CHARGE, Quantity.CELL_MAX_V, 3.85, 3.60),
-        (Fault.CELL_LOW, Direction.DISCHARGE, Quantity.CELL_MIN_V, 2.30, 2.80),
-        (Fault.CHARGE_HOT, Direction.CHARGE, Quantity.TEMPERATURE_C, 60.0, 55.0),
-        (Fault.CHARGE_COLD, Direction.CHARGE, Quantity.TEMPERATURE_C, 0.0, 4.0),
-        (Fault.DISCHARGE_HOT, Direction.DISCHARGE, Quantity.TEMPERATURE_C, 65.0, 60.0),
-        (Fault.DISCHARGE_COLD, Direction.DISCHARGE, Quantity.TEMPERATURE_C, -25.0, -20.0),
-        (Fault.CHARGE_OVER_CURRENT, Direction.CHARGE, Quantity.CURRENT_A, 1.2 * model.peak_charge_a, -0.1),
-        (Fault.DISCHARGE_OVER_CURRENT, Direction.DISCHARGE, Quantity.CURRENT_A, -1.2 * model.peak_discharge_a, 0.1),
-    )
-    return tuple(
-        Protection(fault=fault, blocks=blocks, quantity=what, trip=trip, release=release)
-        for fault, blocks, what, trip, release in table
-    )
 
 
 class Datum(Enum):
@@ -284,15 +245,11 @@ class SimulatedBattery:
             Quantity.TEMPERATURE_C: self.temperature_c,
             Quantity.CURRENT_A: self.current_a,
         }
-        tripped = []
-        for row in self._build.protections:
-            over = values[row.quantity] - (row.release if row.fault in self._faults else row.trip)
-            if over > 0 if row.trip > row.release else over < 0:
-                tripped.append(row)
-        self._faults = frozenset(row.fault for row in tripped)
+        rows = tripped(self._build.protections, self._faults, values)
+        self._faults = frozenset(row.fault for row in rows)
         if self._build.trips:
-            self._charge_tripped = any(row.blocks & Direction.CHARGE for row in tripped)
-            self._discharge_tripped = any(row.blocks & Direction.DISCHARGE for row in tripped)
+            self._charge_tripped = any(row.blocks & Direction.CHARGE for row in rows)
+            self._discharge_tripped = any(row.blocks & Direction.DISCHARGE for row in rows)
 
     def _count(self, dt_s: float) -> None:
         """The battery's own Ah counter: it drifts with the offset of its sensor, and is set right when full."""

@@ -45,8 +45,8 @@ _HYSTERESIS_SOC: Final = 0.05
 _HEAT_J_PER_K_AH: Final = 20.0  # 2 kg for 100 Ah, 1 kJ/kgK
 _COOLING_W_PER_K: Final = 0.5  # [E] for 100 Ah, growing with Ah^⅔; 10 W/m²K, most of the surface faces other cells
 
-# A straight piece of the curves, from a SoC to another. At SoC 0 and its rise with the SoC: OCV at 25 °C, what the column
-# adds, resistance factor
+# A straight piece of the curves, from a SoC to another; OCV at 25 °C, what the column adds and the resistance factor, each
+# at SoC 0 and how it rises with the SoC
 _Piece = tuple[float, float, float, float, float, float, float, float]
 
 
