@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from smallbms.errors import InstallError
+from smallbms.installer.programs import ask, obey
 
 STOP_S = 20.0  # the main process saves its state within 10 s
 POLL_S = 0.05
@@ -116,24 +116,3 @@ class Daemontools:
 
     def _path(self, name: str) -> str:
         return str(self._directory / name)
-
-
-def obey(*command: str) -> None:
-    """Run a program; InstallError with what it says if it fails."""
-    status, said = _call(command)
-    if status:
-        raise InstallError(f"{' '.join(command)} failed: {said}")
-
-
-def ask(*command: str) -> str:
-    """Run a program; what it says, whatever its status."""
-    return _call(command)[1]
-
-
-def _call(command: Sequence[str]) -> tuple[int, str]:
-    """Run it; its status and what it said. A program that is not there is a failure like any other."""
-    try:
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-    except OSError as error:
-        return 127, f"{command[0]}: {error.strerror}"
-    return done.returncode, (done.stdout + done.stderr).strip()
