@@ -259,7 +259,7 @@ class SimulatedBattery:
             self._drawn_ah -= current_a * dt_s / 3600
         elif current_a < TAIL_CURRENT_C * capacity_ah and min(self._cells.voltages_v) > CHARGED_CELL_V:
             counted_ah = capacity_ah
-        self._counted_ah = min(max(counted_ah, 0.0), capacity_ah)
+        self._counted_ah = counted_ah if 0 <= counted_ah <= capacity_ah else min(max(counted_ah, 0.0), capacity_ah)
 
     def _through_broken_sensors(self, reading: BatteryReading) -> BatteryReading:
         def seen(datum: Datum, values: tuple[float | None, ...]) -> tuple[float | None, ...]:

@@ -45,8 +45,8 @@ _HYSTERESIS_SOC: Final = 0.05
 _HEAT_J_PER_K_AH: Final = 20.0  # 2 kg for 100 Ah, 1 kJ/kgK
 _COOLING_W_PER_K: Final = 0.5  # [E] for 100 Ah, growing with Ah^⅔; 10 W/m²K, most of the surface faces other cells
 
-# A straight piece of the curves, from a SoC to another; OCV at 25 °C, what the column adds and the resistance factor, each
-# at SoC 0 and how it rises with the SoC
+# A straight piece of the curves, from a SoC to another; OCV at 25 °C, what the column adds, and the resistance factor,
+# each at SoC 0 and how it rises with the SoC
 _Piece = tuple[float, float, float, float, float, float, float, float]
 
 
@@ -126,9 +126,8 @@ class Cells:
         """EMF (V) and resistance (Ω): the voltage after `dt_s` at I will be EMF + I × R."""
         if dt_s != self._dt_s:
             self._take_dt(dt_s)
-        keep1, keep2 = self._keep1, self._keep2
-        emf_v = self._ocv_v + self._weight * (self._v1 * keep1 + self._v2 * keep2)
-        r_ohm = self._warm * (self._r0_ohm + self._r1_ohm * (1 - keep1) + self._r2_ohm * (1 - keep2))
+        emf_v = self._ocv_v + self._weight * (self._v1 * self._keep1 + self._v2 * self._keep2)
+        r_ohm = self._warm * (self._r0_ohm + self._rise1_ohm + self._rise2_ohm)
         rise_ohm = self._ocv_rise_v_per_ah * dt_s / 3600  # without it parallel strings swing where the OCV is steep
         return emf_v + len(self.socs) * self._hysteresis_v, self._weight * r_ohm + rise_ohm
 
@@ -136,16 +135,18 @@ class Cells:
         """Let `current_a` flow for `dt_s`; exact but for temperature, which moves once at the end."""
         if dt_s != self._dt_s:
             self._take_dt(dt_s)
-        warm = self._warm
-        r0, r1, r2 = warm * self._r0_ohm, warm * self._r1_ohm, warm * self._r2_ohm
-        v1 = self._v1 = self._v1 * self._keep1 + current_a * r1 * (1 - self._keep1)
-        v2 = self._v2 = self._v2 * self._keep2 + current_a * r2 * (1 - self._keep2)
-        self._move(dt_s, current_a, current_a * r0 + v1 + v2)
-        heat_w = self._weight / len(self.socs) * (current_a * current_a * r0 + v1 * v1 / r1 + v2 * v2 / r2)
-        rested_c = ambient_c + (heat_w + abs(current_a) * _HYSTERESIS_V) / self._cooling_w_per_k
+        warm, size_a = self._warm, abs(current_a)
+        warm_a = warm * current_a
+        v0 = warm_a * self._r0_ohm
+        v1 = self._v1 = self._v1 * self._keep1 + warm_a * self._rise1_ohm
+        v2 = self._v2 = self._v2 * self._keep2 + warm_a * self._rise2_ohm
+        self._move(dt_s, current_a, v0 + v1 + v2)
+        heat_w = current_a * v0 + (v1 * v1 / self._r1_ohm + v2 * v2 / self._r2_ohm) / warm
+        heat_w = self._weight / len(self.socs) * heat_w + size_a * _HYSTERESIS_V
+        rested_c = ambient_c + heat_w / self._cooling_w_per_k
         # The hysteresis follows the current, after the step: within it the cells stay linear
         target_v = _HYSTERESIS_V if current_a > 0 else -_HYSTERESIS_V
-        self._hysteresis_v = target_v + (self._hysteresis_v - target_v) * exp(-abs(current_a) * self._turning)
+        self._hysteresis_v = target_v + (self._hysteresis_v - target_v) * exp(-size_a * self._turning)
         self._take_temperature(rested_c + (self.temperature_c - rested_c) * self._keep_heat)
 
     def _move(self, dt_s: float, current_a: float, polarisation_v: float) -> None:
@@ -178,10 +179,13 @@ class Cells:
 
     def _full(self, index: int, above_soc: float) -> tuple[float, float]:
         """What a cell this far into its steep end has on top, and how that rises with its SoC."""
-        sunk_soc = min(self._sunk_socs[index], _SINKING * above_soc)
-        self._sunk_socs[index] = _SINKING * above_soc + (sunk_soc - _SINKING * above_soc) * self._keep_sinking
+        sinking_soc, sunk_soc = _SINKING * above_soc, self._sunk_socs[index]
+        if sunk_soc > sinking_soc:
+            sunk_soc = sinking_soc
+        self._sunk_socs[index] = sinking_soc + (sunk_soc - sinking_soc) * self._keep_sinking
         effective_soc = above_soc - sunk_soc
-        return _FULL_V * effective_soc * effective_soc, 2 * _FULL_V * effective_soc
+        full_v = _FULL_V * effective_soc
+        return full_v * effective_soc, 2 * full_v
 
     def _take_temperature(self, temperature_c: float) -> None:
         """Outside 0…45 °C the OCV of the nearest column holds; the resistance goes on."""
@@ -201,6 +205,7 @@ class Cells:
     def _take_dt(self, dt_s: float) -> None:
         self._dt_s = dt_s
         self._keep1, self._keep2 = exp(-dt_s / _TAU1_S), exp(-dt_s / _TAU2_S)
+        self._rise1_ohm, self._rise2_ohm = self._r1_ohm * (1 - self._keep1), self._r2_ohm * (1 - self._keep2)
         self._keep_sinking = exp(-dt_s / _SINKING_S)
         self._keep_heat = exp(-dt_s * self._cooling_w_per_k / (_HEAT_J_PER_K_AH * self._nominal_ah))
         self._turning = dt_s / (3600 * self._nominal_ah * _HYSTERESIS_SOC)
