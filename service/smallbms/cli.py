@@ -97,6 +97,9 @@ def _add_asking(commands: Commands[ArgumentParser]) -> None:
     ]
     history.add_argument("--clear", action="store_true", help="begin it anew")
     check.add_argument("--config", metavar="FILE", help="smallbms.toml")
+    selftest = _add(commands, "selftest", ("selftest", "selftest"), "say whether this version could run here")
+    selftest.add_argument("--config", metavar="FILE", help="smallbms.toml")
+    selftest.add_argument("--state", metavar="DIR", help="where state is kept; it is read from a copy")
     for parser in asking:
         parser.add_argument("--json", action="store_true", help="print JSON")
         _add_bus(parser)
