@@ -159,6 +159,6 @@ case "${1:-}" in
     test) shift; run_test "$@" ;;
     bench) shift; venv .venv "$(default_python)" '[test]'; exec .venv/bin/python bench "$@" ;;
     bundle) shift; run_bundle "$@" ;;
-    install | upgrade | rollback | uninstall | boot | watch) installer "$@" ;;
+    install | upgrade | rollback | uninstall | boot | resume | watch) installer "$@" ;;
     *) usage; [ "${1:-}" = --help ] || exit 2 ;;
 esac

@@ -117,6 +117,10 @@ def _add_changing(commands: Commands[ArgumentParser]) -> None:
         _add(commands, "acknowledge", ("change", "acknowledge"), "say that alarms were seen and faults mended"),
     ):
         _add_bus(parser)
+    text = "remove our settings from a GX's localsettings; `install.sh uninstall --purge` does it"
+    forget = _add(commands, "forget-settings", ("forget", "forget_settings"), text)
+    forget.add_argument("--state", required=True, metavar="DIR", help="where the state is kept")
+    _add_bus(forget)
 
 
 def _add_bus(parser: ArgumentParser) -> None:

@@ -46,6 +46,7 @@ def _parser() -> ArgumentParser:
     )
     install = add("install", _install, "install this version")
     install.add_argument("--config", type=Path, metavar="FILE", help="the configuration, if there is none yet")
+    install.add_argument("--archive", type=Path, metavar="FILE", help="an older version is upgraded from it")
     uninstall = add("uninstall", _uninstall, "take everything away; configuration and state stay")
     uninstall.add_argument("--purge", action="store_true", help="configuration, state and settings go too")
     for verb in (install, uninstall):
