@@ -93,13 +93,14 @@ refuse_old_venus() {
     fi
 }
 
-# installer VERB…: on Venus OS and Debian, with nothing but the standard library
+# installer MODULE ARGUMENTS…: on Venus OS and Debian, with nothing but the standard library
 installer() {
     refuse_old_venus
-    local python=python3
+    local python=python3 flags=-sB
     [ -d /opt/victronenergy ] || python=$(default_python)
+    [ ! -d lib ] || flags=-sSB # what a bundle brings along, and nothing of the system
     cd "$caller"
-    PYTHONPATH="$here/service:$here/ext:$here/lib" exec "$python" -s -B -m smallbms.installer "$@"
+    PYTHONPATH="$here/service:$here/ext:$here/lib" exec "$python" "$flags" -m "$@"
 }
 
 run_bundle() {
@@ -159,6 +160,7 @@ case "${1:-}" in
     test) shift; run_test "$@" ;;
     bench) shift; venv .venv "$(default_python)" '[test]'; exec .venv/bin/python bench "$@" ;;
     bundle) shift; run_bundle "$@" ;;
-    install | upgrade | rollback | uninstall | boot | resume | watch) installer "$@" ;;
+    install | upgrade | rollback | uninstall | stick | resume | watch) installer smallbms.installer "$@" ;;
+    boot) installer smallbms.installer.boot ;;
     *) usage; [ "${1:-}" = --help ] || exit 2 ;;
 esac

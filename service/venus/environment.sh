@@ -2,8 +2,7 @@
 # It names that directory and not the link to it, so that what runs never loads parts of another version.
 [ -f /etc/profile.d/profile.sh ] && . /etc/profile.d/profile.sh
 export PYTHONPATH="$version/service:$version/ext:$version/lib"
-export PYDANTIC_DISABLE_PLUGINS=__all__ # looking for plugins that nobody has costs a tenth of the start
-export MALLOC_ARENA_MAX=1               # an arena for each thread would eat up the address space
+export MALLOC_ARENA_MAX=1 # an arena for each thread would eat up the address space
 
 runtime=/run/smallbms
 case $(uname -m) in

@@ -3,16 +3,16 @@
 # What it did is written to a file on the stick. A smallbms.toml beside the archive is taken, if there is none yet.
 incoming=/data/apps/dbus-smallbms-ng/incoming
 stick=$(dirname "$(ls /media/*/venus-data*.tar.gz /media/*/venus-data*.tgz 2>/dev/null | head -n 1)")
-[ -w "$stick" ] || stick=/data/log
+log=$stick/dbus-smallbms-ng-install.log
+: >>"$log" || log=/data/log/dbus-smallbms-ng-install.log
 {
     if [ "$1" = success ]; then
-        archive=$(ls "$incoming"/*.tar.gz | head -n 1)
-        set -- --yes --archive "$archive"
+        set -- "$incoming"/*.tar.gz
         [ -f "$stick/smallbms.toml" ] && set -- "$@" --config "$stick/smallbms.toml"
-        tar xzf "$archive" -C "$incoming" && "$incoming"/*/install.sh install "$@"
+        tar xzf "$1" -C "$incoming" && "$incoming"/*/install.sh stick "$@"
     else
         echo "Venus OS could not unpack the archive: copy it to the stick again"
     fi
     rm -rf "$incoming"
-} >"$stick/dbus-smallbms-ng-install.log" 2>&1
+} >"$log" 2>&1
 sync

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from smallbms.errors import BmsError
-from smallbms.installer import bundle, ports, venus, verbs
+from smallbms.installer import bundle, stick, venus, verbs
 from smallbms.installer.console import Console
 from smallbms.installer.layout import layout_of
 
@@ -46,13 +46,13 @@ def _parser() -> ArgumentParser:
     )
     install = add("install", _install, "install this version")
     install.add_argument("--config", type=Path, metavar="FILE", help="the configuration, if there is none yet")
-    install.add_argument("--archive", type=Path, metavar="FILE", help="an older version is upgraded from it")
     uninstall = add("uninstall", _uninstall, "take everything away; configuration and state stay")
     uninstall.add_argument("--purge", action="store_true", help="configuration, state and settings go too")
     for verb in (install, uninstall):
         verb.add_argument("--yes", action="store_true", help="ask nothing")
-    add("boot", _boot, "at each boot: make anew what it forgets")
-    add("ports", _ports, "take the serial ports of the configuration")
+    arriving = add("stick", _stick, "at boot: install or upgrade what a USB stick brings; ask nothing")
+    arriving.add_argument("archive", type=Path, metavar="FILE", help="the archive that this version was unpacked from")
+    arriving.add_argument("--config", type=Path, metavar="FILE", help="the configuration, if there is none yet")
     verbs.add_verbs(add)
     return parser
 
@@ -68,18 +68,13 @@ def _install(arguments: Namespace) -> bool:
     return venus.install(layout_of(arguments.root), Console(yes=arguments.yes), HERE, arguments.config)
 
 
+def _stick(arguments: Namespace) -> bool:
+    layout, console = layout_of(arguments.root), Console(yes=True)
+    return stick.arrive(layout, console, HERE, arguments.archive, arguments.config)
+
+
 def _uninstall(arguments: Namespace) -> bool:
     return venus.uninstall(layout_of(arguments.root), Console(yes=arguments.yes), purge=arguments.purge)
-
-
-def _boot(arguments: Namespace) -> bool:
-    venus.boot(layout_of(arguments.root))
-    return True
-
-
-def _ports(arguments: Namespace) -> bool:
-    ports.take(layout_of(arguments.root))
-    return True
 
 
 if __name__ == "__main__":

@@ -19,8 +19,14 @@ class Module:
 
 
 def module_of(version: Path, name: str, *arguments: str) -> Module:
-    """A module of the version in that directory: with its own venv where it has one, else with the system's Python."""
+    """A module of the version in that directory: with its own venv where it has one, else with the system's Python.
+
+    A version that brings its packages along in lib/ does not see those of the system (-S).
+    """
     venv = version / "venv/bin/python"
     python = str(venv) if venv.exists() else "python3"
     path = os.pathsep.join(str(version / part) for part in _PATHS)
-    return Module(command=(python, "-s", "-B", "-m", name, *arguments), environment={**os.environ, "PYTHONPATH": path})
+    alone = ("-S",) if (version / "lib").is_dir() else ()
+    return Module(
+        command=(python, "-s", *alone, "-B", "-m", name, *arguments), environment={**os.environ, "PYTHONPATH": path}
+    )

@@ -3,17 +3,20 @@
 serial-starter starts Victron's programs on every tty that has a link in /dev/serial-starter, unless the tty's udev
 property VE_SERVICE is "ignore". / is read-only, so our rule is in /run, made anew after each boot. Its name comes
 after serial-starter.rules. `stop-tty.sh` ends what has begun on the port.
+
+`python3 -m smallbms.installer.ports` does it; the main process's `run` calls it when the configuration has changed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from smallbms.errors import ConfigError
-from smallbms.installer.layout import Layout
+from smallbms.installer.layout import Layout, venus
 from smallbms.installer.programs import ask
 from smallbms.toml import parse_toml
 
@@ -22,6 +25,12 @@ STOP = "opt/victronenergy/serial-starter/stop-tty.sh"
 I2C = "/dev/i2c-"
 _HEAD = "# serial ports of dbus-smallbms-ng, not for serial-starter\n"
 _PORT = "# port "
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Take the ports; the only argument is a root other than /."""
+    take(venus(*map(Path, sys.argv[1:] if argv is None else argv)))
+    return 0
 
 
 def take(layout: Layout) -> tuple[str, ...]:
@@ -93,3 +102,7 @@ def _rule(port: str) -> str:
     key = "KERNEL" if re.fullmatch(r"tty\w+", name) else "SYMLINK"
     exact = re.sub(r'["*?|\[\]\\]', "?", name)  # what udev would take for a pattern
     return f'{_PORT}{port}\nSUBSYSTEM=="tty", {key}=="{exact}", ENV{{VE_SERVICE}}="ignore"\n'
+
+
+if __name__ == "__main__":
+    sys.exit(main())

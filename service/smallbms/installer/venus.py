@@ -1,4 +1,4 @@
-"""Install, boot and uninstall on Venus OS: all of it below /data, /run and /service; / stays as Victron made it."""
+"""Install and uninstall on Venus OS: all of it below /data, /run and /service; / stays as Victron made it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from pathlib import Path
 from smallbms.errors import InstallError
 from smallbms.installer import checks, configuration, disk, ports, rclocal, tree
 from smallbms.installer.archive import put_in_place
+from smallbms.installer.boot import put_wrappers, supervise
 from smallbms.installer.console import Console, Step
 from smallbms.installer.layout import MAIN, OUTPUTS, SUPERVISED, Layout
 from smallbms.installer.module import module_of
 from smallbms.installer.services import Daemontools
-
-WRAPPER = "service/venus/supervised"
-COMMAND = "service/venus/smallbms"
-_WRAPPER_FILES = ("run", "log/run")
 
 
 def install(layout: Layout, console: Console, source: Path, given: Path | None = None) -> bool:
@@ -32,12 +29,6 @@ def install(layout: Layout, console: Console, source: Path, given: Path | None =
     return done
 
 
-def boot(layout: Layout) -> None:
-    """Make anew what a reboot forgets: the links in /service."""
-    put_wrappers(layout)
-    _supervise(layout)
-
-
 def uninstall(layout: Layout, console: Console, *, purge: bool) -> bool:
     """Take everything away, the outputs safe first; False after a no. Without `purge` configuration and state stay."""
     if not layout.home.exists() and not purge:
@@ -46,18 +37,6 @@ def uninstall(layout: Layout, console: Console, *, purge: bool) -> bool:
     if done and not purge and layout.state.exists():
         console.say(f"Configuration and state are kept in {layout.state}; `uninstall --purge` removes them too.")
     return done
-
-
-def put_wrappers(layout: Layout) -> None:
-    """Put what supervise runs beside the versions, as the current version has it, and the command `smallbms`."""
-    for name in SUPERVISED:
-        for file in _WRAPPER_FILES:
-            wrapper = layout.wrappers / name / file
-            content = (layout.current / WRAPPER / file).read_bytes()
-            if not wrapper.exists() or wrapper.read_bytes() != content:
-                wrapper.parent.mkdir(parents=True, exist_ok=True)
-                disk.write(wrapper, content, mode=0o755)
-    disk.point(layout.home / "smallbms", f"{layout.current.name}/{COMMAND}")
 
 
 def _install_steps(layout: Layout, console: Console, source: Path, given: Path | None) -> tuple[Step, ...]:
@@ -82,7 +61,7 @@ def _install_steps(layout: Layout, console: Console, source: Path, given: Path |
         Step(
             says=f"link it in {layout.services}: both processes start; the serial ports of the configuration, and no "
             "others, are taken from serial-starter",
-            do=lambda: _supervise(layout),
+            do=lambda: supervise(layout),
         ),
     )
 
@@ -110,12 +89,6 @@ def _put(layout: Layout, source: Path) -> None:
 def _point(layout: Layout, version: str) -> None:
     if layout.linked_version(layout.current) != version:
         disk.point(layout.current, f"{layout.versions.name}/{version}")
-
-
-def _supervise(layout: Layout) -> None:
-    services = Daemontools(layout.services)
-    for name in SUPERVISED:
-        services.adopt(name, layout.wrappers / name)
 
 
 def _forget_settings(layout: Layout) -> None:
