@@ -303,6 +303,20 @@ def test_what_is_allowed_is_taken(text: str) -> None:
     assert config(text).bank_spec().members
 
 
+@pytest.mark.parametrize("file", [Path("service/smallbms.example.toml"), None])
+def test_a_file_of_comments_is_one_sentence_and_not_a_list_of_what_is_missing(file: Path | None) -> None:
+    text = (Path(__file__).parents[1] / file).read_text(encoding="utf-8") if file else "\n"
+    with pytest.raises(ConfigError, match=rf"^{SOURCE}: nothing is set yet; say there [^\n]*$"):
+        parse(text, SOURCE, DRIVERS)
+
+
+def test_the_example_with_its_comment_marks_taken_away_is_right() -> None:
+    example = (Path(__file__).parents[1] / "service/smallbms.example.toml").read_text(encoding="utf-8")
+    tables = [line.removeprefix("# ") for line in example.splitlines()[4:]]
+    config = parse("\n".join(tables), SOURCE, DRIVERS)
+    assert (config.bank.series, len(config.batteries), config.remote) == (1, 1, {"l": 23, "h": 24})
+
+
 def test_all_faults_of_a_file_are_told_at_once() -> None:
     text = (
         "[bank]\nseries = 9\nx = 1\n[[battery]]\ndriver = 'jk'\nport = 'a'\n[[battery]]\ndriver = 'jbd'\nport = '/b'\n"

@@ -76,6 +76,11 @@ class Loop:
         self._greeting = True  # the outputs process answers first: a fast battery must not make a fault of its absence
         self._near_limit: frozenset[int] = frozenset()
 
+    @property
+    def stepped_at_s(self) -> float:
+        """When the last step was, monotonic."""
+        return self._state.last_s
+
     def attach(self, links: Iterable[Link]) -> None:
         """The links whose batteries may be asked for more."""
         self._links = tuple(links)
