@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import time
@@ -16,7 +15,6 @@ from outputs_process import DEADLINE_S, PINS_ON, PINS_SAFE, Outputs
 
 from smallbms.errors import OutputError
 from smallbms.outputs.client import OutputsClient
-from smallbms.outputs.own import spawn
 from smallbms.outputs.protocol import Code, Command, Led, Refused
 from smallbms.outputs.state import State, decode
 from smallbms.outputs.update import UpdatePhase
@@ -123,6 +121,22 @@ async def test_a_process_that_does_not_answer_is_an_error_and_the_loop_goes_on(o
         await until(lambda: client.error is not None and "does not answer" in str(client.error))
         os.kill(process.pid, signal.SIGCONT)
         await command(client)
+        assert process.poll() is None
+
+
+async def test_a_process_that_goes_on_not_answering_is_killed_and_the_next_one_is_commanded(
+    outputs: Outputs, caplog: pytest.LogCaptureFixture
+) -> None:
+    process = outputs.start()
+    async with running(outputs) as client:
+        await command(client)
+        os.kill(process.pid, signal.SIGSTOP)
+        client.send(ON, time.monotonic())
+        assert await asyncio.to_thread(process.wait, DEADLINE_S) == -signal.SIGKILL
+        assert caplog.messages == [f"the outputs process {process.pid} did not answer 3 times and was killed"]
+        outputs.start()
+        assert outputs.shown() == PINS_SAFE
+        await command(client)
 
 
 async def test_wrong_pins_are_told_in_the_words_of_the_process(outputs: Outputs) -> None:
@@ -184,28 +198,6 @@ async def test_a_peer_that_is_no_outputs_process(tmp_path: Path, line: bytes) ->
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def test_an_own_process_is_started_once_and_outlives_us(outputs: Outputs) -> None:
-    path = str(outputs.socket)
-    pid = await spawn(path, "--alone-s=0.3")
-    try:
-        assert pid is not None
-        assert os.getsid(pid) == pid
-        assert await spawn(path) is None
-        async with running(outputs) as client:
-            assert (await command(client)).pid == pid
-    finally:
-        assert pid is not None
-        await asyncio.to_thread(os.waitpid, pid, 0)
-    assert json.loads(outputs.pins_file.read_text()) == PINS_SAFE
-
-
-async def test_an_own_process_that_cannot_start_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "sock"
-    path.write_text("no socket")
-    with pytest.raises(OutputError, match="ended at once"):
-        await spawn(str(path))
 
 
 @pytest.mark.parametrize("wrong", [{}, {"protocol": 1}])

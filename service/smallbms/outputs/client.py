@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from smallbms.errors import OutputError
+from smallbms.outputs.peer import Connection, Patience
 from smallbms.outputs.protocol import PINS, PROTOCOL, Code, Refused, Role
 from smallbms.outputs.state import ANSWER_LIMIT, State, answered, decode
 
@@ -68,6 +69,13 @@ class _Wire(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(json.dumps(message).encode() + b"\n")
 
+    @property
+    def connection(self) -> Connection:
+        """The socket of an open connection."""
+        assert self._transport is not None
+        connection: Connection = self._transport.get_extra_info("socket")
+        return connection
+
     def fail(self, error: OutputError) -> None:
         """Close at once; whoever waits for the end of the connection gets the error."""
         if not self.lost.done():
@@ -94,6 +102,7 @@ class OutputsClient:
         self._wire: _Wire | None = None
         self._ready = False
         self._overdue: asyncio.TimerHandle | None = None  # runs while a command is not answered
+        self._patience = Patience()
         self._asked: deque[tuple[str, asyncio.Future[State] | None]] = deque()
         self.state: State | None = None
         self.error: OutputError | None = OutputError("not connected yet")
@@ -134,8 +143,8 @@ class OutputsClient:
         except TimeoutError:
             raise OutputError(f"{self._path} does not accept") from None
         self._wire = wire
-        await self._exchange("hello", protocol=PROTOCOL, role=Role.CONTROL, pins=self._pins)
-        await self._exchange("arm", sent_at_s=time.monotonic())
+        await self._exchange(wire, "hello", protocol=PROTOCOL, role=Role.CONTROL, pins=self._pins)
+        await self._exchange(wire, "arm", sent_at_s=time.monotonic())
         self.error, self._ready = None, True
         self._beat()
         return wire
@@ -162,8 +171,8 @@ class OutputsClient:
         if wire is None or beat is None or not self._ready or self._overdue is not None:
             return
         self._latest = None
-        silent = OutputError("the outputs process does not answer")
-        self._overdue = asyncio.get_running_loop().call_later(ANSWER_S, wire.fail, silent)
+        due_s = time.monotonic() + ANSWER_S
+        self._overdue = asyncio.get_running_loop().call_at(due_s, self._missed, wire, due_s)
         self._ask(
             "heartbeat",
             None,
@@ -179,26 +188,31 @@ class OutputsClient:
             self._overdue.cancel()
             self._overdue = None
 
+    def _missed(self, wire: _Wire, due_s: float) -> OutputError:
+        """No answer in time: a late one must not pass for that of the next line."""
+        error = self._patience.missed(wire.connection, due_s)
+        wire.fail(error)
+        return error
+
     def _ask(self, op: str, asker: asyncio.Future[State] | None, **fields: object) -> None:
         if self._wire is None:
             raise OutputError("the outputs process is not connected")
         self._asked.append((op, asker))
         self._wire.write({"op": op, **fields})
 
-    async def _exchange(self, op: str, **fields: object) -> State:
+    async def _exchange(self, wire: _Wire, op: str, **fields: object) -> State:
         answer: asyncio.Future[State] = asyncio.get_running_loop().create_future()
         self._ask(op, answer, **fields)
+        due_s = time.monotonic() + ANSWER_S
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout_at(due_s):
                 return await answer
         except TimeoutError:
-            error = OutputError(f"the outputs process does not answer {op}")
-            if self._wire is not None:
-                self._wire.fail(error)  # a late answer must not pass for that of the next line
-            raise error from None
+            raise self._missed(wire, due_s) from None
 
     def _answered(self, line: bytes) -> None:
         """An answer, to the oldest question."""
+        self._patience.answered()
         try:
             refusal, self.state = _answer(line)
             op, asker = self._asked.popleft()
