@@ -70,3 +70,18 @@ def test_after_a_moment_of_another_face_the_soc_goes_on_as_if_nothing_had_been()
     undisturbed.advance(30.0)
     assert rig.decision.soc_pct == pytest.approx(undisturbed.decision.soc_pct, abs=1e-9)
     assert rig.decision.consumed_ah == pytest.approx(undisturbed.decision.consumed_ah, abs=1e-9)
+
+
+def test_a_stranger_may_be_acknowledged_while_the_others_are_still_awaited() -> None:
+    rig = Rig(2)
+    rig.batteries[2].answers = False
+    rig.advance(1.0)
+    other_identity(rig.battery)
+    rig.advance(3.0)
+    assert rig.codes() == {ReasonCode.STARTING, ReasonCode.BANK_ERROR}
+    rig.now_s += 0.5
+    rig.step(Acknowledge())
+    assert rig.codes() == {ReasonCode.STARTING}
+    rig.batteries[2].answers = True
+    rig.advance(1.0)
+    assert rig.allowed == (True, True)
