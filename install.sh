@@ -1,13 +1,22 @@
 #!/usr/bin/env bash
-# dbus-smallbms-ng: ./install.sh demo | test   (see README.md)
+# dbus-smallbms-ng: ./install.sh demo | test | bundle | install | …   (see README.md)
 set -euo pipefail
-cd "$(dirname "$(readlink -f "$0")")"
+here=$(dirname "$(readlink -f "$0")")
+caller=$PWD
+cd "$here"
 
 usage() {
     cat <<'TXT'
 usage: ./install.sh demo [--seconds N]   try it: four simulated batteries, a house with sun and loads
        ./install.sh test [--all]         run the tests; --all adds the long ones and every Python installed here
        ./install.sh bench                print the figures
+
+       ./install.sh bundle [--out DIR] [--arch ARCH …]   build the archives that install offline on a GX
+       ./install.sh install [--config FILE]              install it on this GX or Raspberry Pi
+       ./install.sh upgrade FILE                         exchange it for the version in an archive
+       ./install.sh rollback                             … for the version before it
+       ./install.sh uninstall [--purge]                  take everything away; --purge: the configuration too
+       Each of these says what it will do and asks; --yes asks nothing.
 TXT
 }
 
@@ -71,6 +80,36 @@ run_demo() {
     exec .venv/bin/smallbms demo "$@"
 }
 
+# Said here, because the Python of an older Venus OS does not even understand the installer.
+refuse_old_venus() {
+    local file=/opt/victronenergy/version version number
+    [ -f "$file" ] || return 0
+    read -r version <"$file"
+    number=${version#v}
+    number=${number%%[!0-9.]*}
+    if [ "$(printf '%s\n' 3.60 "$number" | sort -V | head -n 1)" != 3.60 ]; then
+        echo "Venus OS $version is too old: v3.60 or newer is needed (Settings → General → Firmware)" >&2
+        exit 1
+    fi
+}
+
+# installer MODULE ARGUMENTS…: on Venus OS and Debian, with nothing but the standard library
+installer() {
+    refuse_old_venus
+    local python=python3 flags=-sB
+    [ -d /opt/victronenergy ] || python=$(default_python)
+    [ ! -d lib ] || flags=-sSB # what a bundle brings along, and nothing of the system
+    cd "$caller"
+    PYTHONPATH="$here/service:$here/ext:$here/lib" exec "$python" "$flags" -m "$@"
+}
+
+run_bundle() {
+    venv .venv "$(default_python)" "$(cat .venv/.extra 2>/dev/null || true)"
+    local python=$here/.venv/bin/python
+    cd "$caller"
+    exec "$python" -m smallbms.installer bundle "$@"
+}
+
 lint() {
     say "ruff, mypy, import-linter"
     .venv/bin/ruff check .
@@ -120,5 +159,8 @@ case "${1:-}" in
     demo) shift; run_demo "$@" ;;
     test) shift; run_test "$@" ;;
     bench) shift; venv .venv "$(default_python)" '[test]'; exec .venv/bin/python bench "$@" ;;
+    bundle) shift; run_bundle "$@" ;;
+    install | upgrade | rollback | uninstall | stick | resume | watch) installer smallbms.installer "$@" ;;
+    boot) installer smallbms.installer.boot ;;
     *) usage; [ "${1:-}" = --help ] || exit 2 ;;
 esac

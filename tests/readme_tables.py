@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from smallbms.core.interlock import RULES
 from smallbms.core.reasons import ROWS
 from smallbms.paths import documentation
 from smallbms.words import Direction
@@ -17,7 +18,9 @@ def reasons() -> str:
     """The table of reasons."""
     lines = ["| code | blocks | says | comes back |", "|---|---|---|---|"]
     words = {Direction.CHARGE: "charging", Direction.DISCHARGE: "discharging", Direction.BOTH: "both"}
-    lines += [f"| `{row.code}` | {words[row.blocks]} | {_plain(row.text)} | {_plain(row.back)} |" for row in ROWS]
+    lines += [
+        f"| `{row.code}` | {words[row.blocks]} | {_plain(row.text)} | {_plain(row.back)} |" for row in (*ROWS, *RULES)
+    ]
     return "\n".join(lines) + "\n"
 
 

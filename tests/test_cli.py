@@ -11,7 +11,7 @@ from smallbms.cli import MISUSED, main
 
 COMMANDS = (
     "run", "demo", "emulate", "simulate", "status", "why", "settings", "history", "check", "set", "synchronise",
-    "reset-to-defaults", "schema", "acknowledge",
+    "reset-to-defaults", "schema", "acknowledge", "forget-settings", "selftest",
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from velib_python._library import Message
@@ -140,6 +140,14 @@ async def add_settings(bus: Connection, settings: Mapping[str, Setting]) -> dict
             raise SettingRefusedError(setting.path, code, _REASONS.get(code, "refused"))
         values[alias] = unwrap_dbus_value(answer["value"])
     return values
+
+
+async def remove_settings(bus: Connection, paths: Sequence[str]) -> None:
+    """Remove settings from localsettings; one that is not there is none of its errors.
+
+    Raises DbusError, TimeoutError, ConnectionError.
+    """
+    await bus.call(SETTINGS_SERVICE, "/", SETTINGS_INTERFACE, "RemoveSettings", "as", list(paths))
 
 
 def _request(setting: Setting) -> dict[str, Variant]:

@@ -8,7 +8,6 @@ import fcntl
 import gc
 import logging
 import os
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,7 +28,7 @@ from smallbms.links.simulated import SimulatedLink
 from smallbms.loop import Loop
 from smallbms.memory import DEVICE, ENGINE, SETTINGS, Memory, machine_seed, new_serial, portal_id
 from smallbms.model import BatteryReading, DeviceIdentity
-from smallbms.outputs.own import spawn
+from smallbms.outputs.own import OwnOutputs
 from smallbms.publish.dbus import DbusPublisher
 from smallbms.settings import from_json
 from smallbms.store import Store
@@ -94,18 +93,20 @@ async def serve(config: Config, options: Options) -> int:
 
 async def _serve(config: Config, options: Options) -> None:
     socket_path = str(options.runtime / OUTPUTS_SOCKET)
-    outputs_pid = await spawn(socket_path) if options.own_outputs else None
+    own = OwnOutputs(socket_path) if options.own_outputs else None
+    if own is not None:
+        await own.start()
     store = Store(Path(config.store.directory) if config.store.directory else options.state)
     try:
-        await _run(config, options, store, socket_path)
+        await _run(config, options, store, socket_path, own)
     finally:
         if not await store.close():
             _log.warning("not all could be kept: %s", store.error)
-        if outputs_pid is not None and not options.outlive_us:
-            os.kill(outputs_pid, signal.SIGTERM)
+        if own is not None and not options.outlive_us:
+            own.stop()
 
 
-async def _run(config: Config, options: Options, store: Store, socket_path: str) -> None:
+async def _run(config: Config, options: Options, store: Store, socket_path: str, own: OwnOutputs | None) -> None:
     settings = await _load(store, SETTINGS)
     loop, vbat = await _assemble(config, store, Memory(store), settings, socket_path)
     links = _links(config, loop.on_reading, options.drive)
@@ -125,6 +126,8 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str)
                     tasks.create_task(link.run())
                 for broker in brokers:
                     tasks.create_task(broker.run())
+                if own is not None:
+                    tasks.create_task(own.run())
                 if vbat is not None:
                     tasks.create_task(vbat.run())
                 await options.stop.wait()

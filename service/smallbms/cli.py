@@ -98,6 +98,9 @@ def _add_asking(commands: Commands[ArgumentParser]) -> None:
     _add(commands, "schema", ("schema", "show"), "print the JSON schema of what is said over MQTT")
     history.add_argument("--clear", action="store_true", help="begin it anew")
     check.add_argument("--config", metavar="FILE", help="smallbms.toml")
+    selftest = _add(commands, "selftest", ("selftest", "selftest"), "say whether this version could run here")
+    selftest.add_argument("--config", metavar="FILE", help="smallbms.toml")
+    selftest.add_argument("--state", metavar="DIR", help="where state is kept; it is read from a copy")
     for parser in asking:
         parser.add_argument("--json", action="store_true", help="print JSON")
         _add_bus(parser)
@@ -115,6 +118,10 @@ def _add_changing(commands: Commands[ArgumentParser]) -> None:
         _add(commands, "acknowledge", ("change", "acknowledge"), "say that alarms were seen and faults mended"),
     ):
         _add_bus(parser)
+    text = "remove our settings from a GX's localsettings; `install.sh uninstall --purge` does it"
+    forget = _add(commands, "forget-settings", ("forget", "forget_settings"), text)
+    forget.add_argument("--state", required=True, metavar="DIR", help="where the state is kept")
+    _add_bus(forget)
 
 
 def _add_bus(parser: ArgumentParser) -> None:

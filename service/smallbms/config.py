@@ -117,6 +117,8 @@ def parse(text: str, source: str, drivers: Mapping[str, bool]) -> Config:
     Raises ConfigError, one line for each fault: the source, the table, the key, its value, what is allowed.
     """
     raw = parse_toml(text, source)
+    if not raw:
+        raise ConfigError(f"{source}: nothing is set yet; say there which batteries and outputs you have")
     faults = [f"[{key}] is unknown; known are {', '.join(TABLES)}" for key in raw if key not in TABLES]
     models = rules.read_models(raw.get("model", {}), faults)
     batteries = rules.read_batteries(raw.get("battery", []), drivers, faults)

@@ -80,7 +80,7 @@ class StoreTable(Table):
 
 
 class ServiceTable(Table):
-    """[service]: who this is on the bus."""
+    """[service]: who this is on the bus, and whether its death reboots a GX."""
 
     name: str = _text("dbus-smallbms-ng", "1…40 small letters, digits and hyphens", r"^[a-z0-9-]{1,40}$")
     instance: int = _number(1, 0, 511)
@@ -90,6 +90,7 @@ class ServiceTable(Table):
         le=0xFFFF,
         description="0…0xFFFF without 0xA3E3…0xA3E7: a GX would take those for a Lynx BMS and change its DVCC settings",
     )
+    watchdog_file: bool = Field(default=False, description="true or false")
 
     @field_validator("product_id")
     @classmethod

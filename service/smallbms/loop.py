@@ -10,12 +10,13 @@ from dataclasses import asdict, replace
 
 from smallbms.changes import Acknowledge, Change
 from smallbms.core import engine, history
-from smallbms.core.interlock import agreed, interlock
+from smallbms.core.agreement import agreed
+from smallbms.core.interlock import interlock
 from smallbms.core.state import EngineState, Inputs, Snapshot
 from smallbms.door import Door
 from smallbms.links.base import Link
 from smallbms.memory import Memory
-from smallbms.model import BankSpec, BatteryReading, Decision, DeviceIdentity, Event, Measurement, Thresholds
+from smallbms.model import BankSpec, BatteryReading, Decision, DeviceIdentity, Event, Measurement, Reason
 from smallbms.outputs.client import OutputsClient
 from smallbms.readback import read_back
 from smallbms.settings import Settings
@@ -25,6 +26,8 @@ from smallbms.words import EventKind, UpdatePhase
 _log = logging.getLogger(__name__)
 
 GREETING_S = 1.0  # for the outputs process, before the first step
+
+OPEN_UPDATE = (UpdatePhase.RUNNING, UpdatePhase.EXPIRED)
 
 _LOUD = {EventKind.TRIP, EventKind.RELEASE, EventKind.ERROR}
 
@@ -65,11 +68,18 @@ class Loop:
         self._previous: dict[int, BatteryReading] = {}
         self._measurement = Measurement()
         self._decision: Decision | None = None
+        self._taken: tuple[Reason, ...] = ()  # away, by the interlock
         self._read_back = read_back(None, None)
         self._unpublished = False
         self._timer: asyncio.Handle | None = None  # of the next step; None before `run` and after
+        self._newcomer = True  # no outputs process without an open update was met yet: it is not us that it replaces
         self._greeting = True  # the outputs process answers first: a fast battery must not make a fault of its absence
         self._near_limit: frozenset[int] = frozenset()
+
+    @property
+    def stepped_at_s(self) -> float:
+        """When the last step was, monotonic."""
+        return self._state.last_s
 
     def attach(self, links: Iterable[Link]) -> None:
         """The links whose batteries may be asked for more."""
@@ -78,7 +88,7 @@ class Loop:
     def on_reading(self, number: int, reading: BatteryReading) -> None:
         """A battery was read: decide on it at once."""
         before = self._readings.get(number)
-        if before is not None:
+        if before is not None and before.cells_taken_at_s != reading.cells_taken_at_s:
             self._previous = {**self._previous, number: before}
         self._readings = {**self._readings, number: reading}
         if self._timer is not None and not self._greeting:
@@ -128,9 +138,9 @@ class Loop:
             ),
             now_s,
         )
-        limits = decision.bank.model.thresholds if decision.bank.model else Thresholds()
-        outputs = interlock(decision, self._measurement, limits, self._spec, now_s)
-        self._decision = decision = agreed(decision, outputs)
+        outputs, objections = interlock(decision, self._measurement, decision.bank.thresholds, self._spec, now_s)
+        decision, self._taken = agreed(decision, outputs, objections, self._taken, wall_s)
+        self._decision = decision
         self._unpublished = True
         self.outputs.send(outputs, now_s, cell_alarm=decision.cell_alarm, starting=decision.waiting)
         if self._timer is not None:
@@ -163,12 +173,12 @@ class Loop:
         self._memory.keep(self._state, wall_s)
         if any(isinstance(change, Acknowledge) for change in changes):
             self.outputs.acknowledge_soon()
-        if self._read_back.update in (UpdatePhase.RUNNING, UpdatePhase.EXPIRED) and self._is_healthy(decision):
+        if self._newcomer and self._read_back.update in OPEN_UPDATE and self._is_healthy(decision):
             self.outputs.healthy_soon(self.identity.version)
 
     def _is_healthy(self, decision: Decision) -> bool:
         """Every battery that was readable before an update has been read."""
-        return self._readable_before <= {b.number for b in decision.bank.batteries if b.online}
+        return not decision.waiting and self._readable_before <= {b.number for b in decision.bank.batteries if b.online}
 
     def _changed(self, change: Change) -> None:
         self._memory.keep_settings(self.door.settings)
@@ -178,6 +188,7 @@ class Loop:
         """The outputs process answered, or is gone: now everyone may hear what it did."""
         before = self._read_back
         self._read_back = after = read_back(self.outputs.state, self.outputs.error)
+        self._newcomer = self._newcomer and not (after.reachable and after.update not in OPEN_UPDATE)
         if (after.reachable, after.remote_on, after.update) != (before.reachable, before.remote_on, before.update):
             self.wake()
         self._publish()

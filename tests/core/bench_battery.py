@@ -10,6 +10,7 @@ from typing import Any
 from smallbms.batteries import model_named
 from smallbms.changes import Change
 from smallbms.core import engine, saving
+from smallbms.core.agreement import agreed
 from smallbms.core.interlock import interlock
 from smallbms.core.state import EngineState, Inputs
 from smallbms.model import (
@@ -124,6 +125,8 @@ class Rig:
         self.wall_s = 1_800_000_000.0
         self.state: EngineState = engine.begin(now_s)
         self.decision: Decision
+        self.told: Decision
+        self.taken: tuple[Reason, ...] = ()  # away, by the interlock
         self.outputs = Outputs()
         self.pins = OutputsReadBack(reachable=True, remote_on=True)
         self.stuck: dict[str, bool | None] = {}  # pins that read other than commanded
@@ -175,8 +178,9 @@ class Rig:
         )
         self.state, self.decision = engine.step(self.state, inputs, self.now_s)
         limits = self.batteries[1].model.thresholds if self.batteries else model().thresholds
-        self.outputs = interlock(self.decision, measurement, limits, self.spec, self.now_s)
-        self.events.extend(self.decision.events)
+        self.outputs, objections = interlock(self.decision, measurement, limits, self.spec, self.now_s)
+        self.told, self.taken = agreed(self.decision, self.outputs, objections, self.taken, self.wall_s)
+        self.events.extend(self.told.events)
         return self.decision
 
     def advance(self, seconds: float, *, step: float = STEP_S, read: bool = True) -> Decision:
@@ -202,7 +206,7 @@ class Rig:
         self.wall_s += off_s + wall_error_s
         self.now_s = now_s
         self.state, notices = saving.restored(kept, now_s, self.wall_s)
-        self._readings, self._previous, self.outputs = {}, {}, Outputs()
+        self._readings, self._previous, self.outputs, self.taken = {}, {}, Outputs(), ()
         return notices
 
     def unplug(self, number: int) -> None:

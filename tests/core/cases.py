@@ -89,7 +89,7 @@ def pins(**values: object) -> Act:
 
 def stuck(**values: bool) -> Act:
     def act(rig: Rig) -> None:
-        rig.stuck = dict(values)
+        rig.stuck = {**rig.stuck, **values} if values else {}
 
     return act
 

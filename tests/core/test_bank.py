@@ -129,6 +129,19 @@ def test_batteries_of_different_types() -> None:
     assert rig.reason(ReasonCode.BANK_ERROR).battery == 2
 
 
+def test_a_battery_that_was_told_its_capacity_afterwards_is_known_anew_once_acknowledged() -> None:
+    rig = Rig(2, stated=False)
+    rig.batteries[2].capacity_ah = 200.0
+    assert in_error(rig) is BankError.DIFFERENT_TYPES
+    rig.batteries[2].capacity_ah = 100.0
+    rig.advance(1.0)
+    assert "acknowledge once they are alike" in rig.reason(ReasonCode.BANK_ERROR).text
+    rig.now_s += 0.5
+    rig.step(Acknowledge())
+    assert error(rig) is BankError.NONE
+    assert rig.allowed == (True, True)
+
+
 def test_fewer_batteries_than_configured() -> None:
     rig = Rig(3)
     rig.unplug(3)

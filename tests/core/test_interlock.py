@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallbms.core.interlock import agreed, interlock
+from smallbms.core.interlock import interlock
 from smallbms.model import Bank, BankSpec, BatteryReading, Decision, Identity, Measurement, Member, Outputs, Thresholds
-from smallbms.words import Direction, Led, ReasonCode
+from smallbms.words import Led
 
 NOW_S = 500.0
 SPEC = BankSpec(members=(Member(number=1), Member(number=2)))
@@ -29,7 +29,7 @@ def reading(*cells_v: float | None, age_s: float = 0.0, cells_age_s: float | Non
 def outputs(first: BatteryReading, before: BatteryReading | None = None, decision: Decision = YES) -> Outputs:
     previous = {1: before} if before else {}
     measurement = Measurement(readings={1: first, 2: reading()}, previous=previous)
-    return interlock(decision, measurement, Thresholds(), SPEC, NOW_S)
+    return interlock(decision, measurement, Thresholds(), SPEC, NOW_S)[0]
 
 
 @pytest.mark.parametrize(("cell_v", "atc"), [(3.849, True), (3.85, False), (3.9, False), (655.35, False), (None, True)])
@@ -67,7 +67,7 @@ def test_both_end_at_a_reading_10_s_old(age_s: float, cells_age_s: float, is_on:
 
 
 def test_both_end_while_a_configured_battery_has_no_reading() -> None:
-    out = interlock(YES, Measurement(readings={1: reading()}), Thresholds(), SPEC, NOW_S)
+    out, _ = interlock(YES, Measurement(readings={1: reading()}), Thresholds(), SPEC, NOW_S)
     assert (out.atc, out.atd) == (False, False)
 
 
@@ -99,18 +99,3 @@ def test_the_empty_outputs_are_safe() -> None:
     out = Outputs()
     assert not (out.atc or out.atd or out.pre_alarm)
     assert out.red_led is Led.ON
-
-
-def test_what_it_takes_away_everyone_is_told_with_a_reason() -> None:
-    told = agreed(YES, Outputs(atd=True))
-    assert (told.allow_to_charge, told.allow_to_discharge, told.ccl_a) == (False, True, 0.0)
-    (reason,) = told.reasons
-    assert (reason.code, reason.blocks) == (ReasonCode.HIGH_CELL, Direction.CHARGE)
-    (reason,) = agreed(YES, Outputs(atc=True)).reasons
-    assert (reason.code, reason.blocks) == (ReasonCode.LOW_CELL, Direction.DISCHARGE)
-    stale = agreed(YES, Outputs()).reasons
-    assert [reason.code for reason in stale] == [ReasonCode.LOST_BATTERY] * 2
-
-
-def test_what_it_leaves_alone_is_told_as_decided() -> None:
-    assert agreed(YES, Outputs(atc=True, atd=True)) is YES

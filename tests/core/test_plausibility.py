@@ -1,4 +1,4 @@
-"""What is believed of a reading, and when a battery counts as lost, a stranger or without sensors."""
+"""What is believed of a reading, and when a battery counts as lost or without sensors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from smallbms.model import Battery
 from smallbms.words import AlarmCode, AlarmLevel, BankError, ReasonCode
 
-from .bench_battery import BenchBattery, Rig
+from .bench_battery import Rig
 
 
 def believed(rig: Rig, number: int = 1) -> Battery:
@@ -101,6 +101,41 @@ def test_a_cell_that_jumps_is_not_read_until_its_last_value_is_2_s_old() -> None
     assert jumping(rig, 4.81, 4.81, 4.81, 4.81) == [None, None, None, 4.81]
     assert jumping(Rig().start(), 4.79) == [4.79]
     assert jumping(Rig().start(), None, 4.81, 3.31) == [None, None, 3.31]
+
+
+def extremes(rig: Rig, low_v: float | None, high_v: float | None) -> tuple[float | None, float | None]:
+    """What is believed of a battery that gives only these two, half a second later."""
+    battery = rig.battery
+    battery.cells_v, battery.voltage_v, battery.cell_min_v, battery.cell_max_v = [], 13.2, low_v, high_v
+    rig.advance(0.5)
+    seen = believed(rig)
+    return seen.cell_min_v, seen.cell_max_v
+
+
+def of_extremes() -> Rig:
+    rig = Rig()
+    extremes(rig, 3.29, 3.31)
+    return rig.start()
+
+
+def test_a_lowest_or_highest_cell_that_jumps_is_not_read_until_its_last_value_is_2_s_old() -> None:
+    rig = of_extremes()
+    assert [extremes(rig, 3.29, 4.82) for _ in range(4)] == [(3.29, None)] * 3 + [(3.29, 4.82)]
+    rig = of_extremes()
+    assert [extremes(rig, 1.78, 3.31) for _ in range(4)] == [(None, 3.31)] * 3 + [(1.78, 3.31)]
+    assert extremes(of_extremes(), 1.80, 4.80) == (1.80, 4.80)
+
+
+def test_a_jump_of_the_highest_cell_trips_nothing_and_one_that_stays_does() -> None:
+    rig = of_extremes()
+    extremes(rig, 3.29, 4.82)
+    extremes(rig, 3.29, 3.31)
+    rig.advance(5.0)
+    assert rig.allowed == (True, True)
+    rig = of_extremes()
+    extremes(rig, 3.29, 4.82)
+    rig.advance(3.0)
+    assert ReasonCode.HIGH_CELL in rig.codes()
 
 
 def test_an_unread_cell_keeps_the_places_of_the_others() -> None:
@@ -225,37 +260,7 @@ def test_cells_that_are_not_read_leave_the_count_of_wrong_sums_alone() -> None:
     assert not believed(rig).online
 
 
-# --- who it is -----------------------------------------------------------------------------------------------------
-
-
-def other_cell_count(battery: BenchBattery) -> None:
-    battery.cells_v, battery.voltage_v = [3.3] * 5, 16.5
-
-
-def other_identity(battery: BenchBattery) -> None:
-    battery.key = "a stranger"
-
-
-@pytest.mark.parametrize("change", [other_cell_count, other_identity])
-def test_a_changed_battery_is_a_bank_error_after_three_readings(change: Callable[[BenchBattery], None]) -> None:
-    rig = Rig(2).start()
-    change(rig.batteries[2])
-    rig.advance(1.0)
-    assert rig.allowed == (True, True)
-    for _ in range(5):
-        rig.step()  # the same reading again is no further one
-    assert rig.decision.allow_to_discharge
-    rig.advance(0.5)
-    assert rig.reason(ReasonCode.BANK_ERROR).battery == 2
-    assert rig.decision.error is BankError.UNKNOWN_BATTERY
-
-
-def test_an_old_face_for_a_moment_is_forgiven() -> None:
-    rig = Rig().start()
-    for key in ("a stranger", "a stranger", "cell works 1", "a stranger", "a stranger", "cell works 1"):
-        rig.battery.key = key
-        rig.advance(0.5)
-        assert rig.decision.allow_to_discharge
+# --- batteries that give less ---------------------------------------------------------------------------------------
 
 
 def test_a_battery_without_single_cells_is_believed_by_its_extremes() -> None:

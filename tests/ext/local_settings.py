@@ -36,6 +36,9 @@ class LocalSettings:
         if call.member == "AddSettings" and call.path == "/" and call.signature == "aa{sv}":
             self.requests += call.body[0]
             return Message.new_method_return(call, "aa{sv}", [[self._add(request) for request in call.body[0]]])
+        if call.member == "RemoveSettings" and call.path == "/" and call.signature == "as":
+            gone = [0 if self.stored.pop(path, None) is not None else -1 for path in call.body[0]]
+            return Message.new_method_return(call, "ai", [gone])
         if call.member == "SetValue" and call.path in self.stored:
             return Message.new_method_return(call, "i", [self.set(call.path, call.body[0].value)])
         return None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,3 +14,9 @@ def daemontools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDaemonto
     for name, value in fake.environment.items():
         monkeypatch.setenv(name, value)
     return fake
+
+
+@pytest.fixture
+def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checks see root, whoever runs the tests."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)

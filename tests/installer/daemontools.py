@@ -14,6 +14,8 @@ for directory; do
     case $flags in
         -u) echo up >"$directory/supervise/fake" ;;
         -d) [ -f "$directory/stubborn" ] || echo down >"$directory/supervise/fake" ;;
+        -t) [ -f "$directory/stubborn" ] || echo $$ >"$directory/supervise/pid" ;;
+        -k) [ -f "$directory/immortal" ] || echo $$ >"$directory/supervise/pid" ;;
         -dx) rm -r "$directory/supervise" ;;
     esac
 done
@@ -21,7 +23,9 @@ done
 SVSTAT = """#!/bin/sh
 if [ -f "$1/supervise/fake" ]; then
     read -r state <"$1/supervise/fake"
-    echo "$1: $state (pid 77) 5 seconds"
+    pid=77
+    [ ! -f "$1/supervise/pid" ] || read -r pid <"$1/supervise/pid"
+    [ "$state" = down ] && echo "$1: down 5 seconds" || echo "$1: up (pid $pid) 5 seconds"
 else
     echo "$1: unable to open supervise/ok: file does not exist"
 fi
@@ -57,5 +61,5 @@ class FakeDaemontools:
 def supervise(wrapper: Path, state: str = "up") -> None:
     """As if svscan had found the service."""
     for directory in (wrapper, wrapper / "log"):
-        (directory / "supervise").mkdir(parents=True)
+        (directory / "supervise").mkdir(parents=True, exist_ok=True)
         (directory / "supervise/fake").write_text(f"{state}\n")

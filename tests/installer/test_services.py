@@ -40,12 +40,26 @@ def test_stop_start_and_restart(tmp_path: Path, wrapper: Path, daemontools: Fake
     assert daemontools.calls == ["killall -ALRM svscan", f"svc -d {path}", f"svc -u {path}", f"svc -t {path}"]
 
 
-def test_one_that_does_not_end_is_told(tmp_path: Path, wrapper: Path, daemontools: FakeDaemontools) -> None:
+def test_one_that_does_not_obey_is_killed(tmp_path: Path, wrapper: Path, daemontools: FakeDaemontools) -> None:
     services = Daemontools(tmp_path / "service", stop_s=0.1)
     services.adopt("bms", wrapper)
     supervise(wrapper)
     (wrapper / "stubborn").touch()
-    with pytest.raises(InstallError, match=r"bms does not end within 0\.1 s"):
+    path = tmp_path / "service/bms"
+    services.restart("bms")
+    assert daemontools.calls[-2:] == [f"svc -t {path}", f"svc -k {path}"]
+    supervise(wrapper)
+    services.stop("bms")
+    assert daemontools.calls[-2:] == [f"svc -d {path}", f"svc -k {path}"]
+
+
+def test_one_that_cannot_even_be_killed_is_told(tmp_path: Path, wrapper: Path, daemontools: FakeDaemontools) -> None:
+    services = Daemontools(tmp_path / "service", stop_s=0.1)
+    services.adopt("bms", wrapper)
+    supervise(wrapper)
+    (wrapper / "stubborn").touch()
+    (wrapper / "immortal").touch()
+    with pytest.raises(InstallError, match="bms does not end"):
         services.stop("bms")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from ext.local_settings import LocalSettings
 
 from .harness import BOTH_ON, System
-from .programs import wait_for
+from .programs import run_command, wait_for
 
 PLACE = "/Settings/Devices/smallbms_"
 
@@ -116,3 +116,22 @@ async def test_a_first_start_takes_over_what_localsettings_kept(tmp_path: Path) 
         async with asyncio.timeout(10):
             while settings.stored[f"{here}/LowSocWarningPct"] != 18:
                 await asyncio.sleep(0.02)
+
+
+async def test_they_can_be_forgotten_once_the_service_is_removed(tmp_path: Path) -> None:
+    async with started(tmp_path, {"/Settings/Gui/Brightness": 7}) as (system, settings):
+        assert len(settings.stored) > 5
+        await system.main.terminate()
+        arguments = ("forget-settings", "--state", str(system.state), "--bus", settings.address)
+        result = await run_command(tmp_path, *arguments)
+        assert (result.status, result.err) == (0, "")
+        assert settings.stored == {"/Settings/Gui/Brightness": 7}
+        await settings.stop()
+        result = await run_command(tmp_path, *arguments)
+        assert (result.status, result.out) == (1, "")
+        assert "localsettings cannot be asked" in result.err
+
+
+async def test_a_service_that_never_ran_has_none_to_forget(tmp_path: Path) -> None:
+    result = await run_command(tmp_path, "forget-settings", "--state", str(tmp_path))
+    assert (result.status, result.out) == (0, "no settings are known: the BMS has not run yet\n")

@@ -1,6 +1,6 @@
 """The main process is replaced (manual §4.4): charging ends, discharging goes on without a gap, as long as all is well.
 
-The test plays the version that is replaced: it commands the outputs as a main process would, and begins the update.
+The test plays the version that is replaced, which commands the outputs as a main process would, and the installer.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from smallbms import __version__
 from smallbms.emulators.jbd import Mishap
 from smallbms.model import Outputs
 from smallbms.outputs.client import OutputsClient
-from smallbms.words import Led
+from smallbms.outputs.visitor import Visitor
+from smallbms.words import Led, UpdatePhase
 
-from .harness import BOTH_OFF, BOTH_ON, System, codes
+from .harness import BOTH_OFF, BOTH_ON, NO_CHARGE, System, codes, running
 from .programs import DEADLINE_S, wait_for
 
 UPDATING = 13
@@ -63,7 +64,7 @@ async def updating(folder: Path, version: str = __version__, update_s: float = 6
         await system.client.shows(BOTH_ON)
         await system.main.terminate()  # so that it knows which batteries could be read
         await old.start()
-        state = await old.client.update_begin(version)
+        state = await asyncio.to_thread(Visitor(str(system.socket)).begin, version)
         assert (state.applied.atc, state.applied.atd) == (False, True)
         await old.stop()
         await system.outputs.said("the controlling client is gone", after=len(system.outputs.lines) - 1)
@@ -83,6 +84,28 @@ async def test_discharging_goes_on_without_a_gap_until_the_new_version_is_health
         await system.pins(charge_disconnect=True, load_disconnect=True)
         assert not [line for line in system.outputs.lines[began:] if "atd off" in line.text]
         await system.outputs.said(f"update to {__version__}: none")
+
+
+async def test_the_version_to_be_replaced_neither_ends_the_update_nor_insists(tmp_path: Path) -> None:
+    async with running(tmp_path) as system:
+        visitor = Visitor(str(system.socket))
+        await asyncio.to_thread(visitor.begin, __version__)
+        await system.shows({**NO_CHARGE, "/State": UPDATING})
+        await system.more_beats(4)
+        state = await asyncio.to_thread(visitor.state)
+        assert (state.update.phase, state.applied.atd, state.last_refusal) == (UpdatePhase.RUNNING, True, None)
+        await system.main.terminate()
+        await system.start_main()
+        await system.shows({**BOTH_ON, "/Alarms/FirmwareUpdateFailure": 0})
+
+
+async def test_an_update_that_a_reboot_cut_short_is_told_once_the_installer_says_so(tmp_path: Path) -> None:
+    async with running(tmp_path) as system:
+        await asyncio.to_thread(Visitor(str(system.socket)).failed, "99.9")
+        await system.shows({**BOTH_ON, "/Alarms/FirmwareUpdateFailure": 2})
+        assert await system.client.set("/Alarms/Acknowledge", 1) == 0
+        await system.shows({**BOTH_ON, "/Alarms/FirmwareUpdateFailure": 0}, seconds=2 * DEADLINE_S)
+        await system.outputs.said("update to 99.9: none")
 
 
 async def test_a_new_version_that_reads_nothing_keeps_charging_off(tmp_path: Path) -> None:

@@ -75,6 +75,10 @@ class Talker:
         assert self.say("hello", protocol=1, role="control", pins=pins)["ok"]
         assert self.say("arm", sent_at_s=time.monotonic())["ok"]
 
+    def install(self, op: str, version: str) -> dict[str, Any]:
+        assert self.say("hello", protocol=1, role="installer")["ok"]
+        return self.say(op, version=version)
+
     def close(self) -> None:
         self._file.close()
         self.socket.close()

@@ -39,7 +39,7 @@ JSON = st.recursive(
         (b"{}", "unknown_op", "null is unknown"),
         (b'{"op": "reboot"}', "unknown_op", "update_begin"),
         (b'{"op": ["arm"]}', "unknown_op", '["arm"]'),
-        (b'{"op": "hello", "protocol": 1, "role": "king"}', "bad_line", "control, observe"),
+        (b'{"op": "hello", "protocol": 1, "role": "king"}', "bad_line", "control, installer, observe"),
         (b'{"op": "update_begin", "version": ""}', "bad_line", "1…64"),
         (json.dumps({**BEAT, "cel_alarm": True}).encode(), "bad_line", "cel_alarm"),
         (json.dumps({**BEAT, "sequence": 1.5}).encode(), "bad_line", "whole number"),

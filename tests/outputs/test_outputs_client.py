@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import time
@@ -16,10 +15,10 @@ from outputs_process import DEADLINE_S, PINS_ON, PINS_SAFE, Outputs
 
 from smallbms.errors import OutputError
 from smallbms.outputs.client import OutputsClient
-from smallbms.outputs.own import spawn
 from smallbms.outputs.protocol import Code, Command, Led, Refused
 from smallbms.outputs.state import State, decode
 from smallbms.outputs.update import UpdatePhase
+from smallbms.outputs.visitor import Visitor
 
 ON = Command(atc=True, atd=True, pre_alarm=True, blue_led=Led.BLINK)
 CALM = ON._replace(pre_alarm=False)
@@ -122,6 +121,22 @@ async def test_a_process_that_does_not_answer_is_an_error_and_the_loop_goes_on(o
         await until(lambda: client.error is not None and "does not answer" in str(client.error))
         os.kill(process.pid, signal.SIGCONT)
         await command(client)
+        assert process.poll() is None
+
+
+async def test_a_process_that_goes_on_not_answering_is_killed_and_the_next_one_is_commanded(
+    outputs: Outputs, caplog: pytest.LogCaptureFixture
+) -> None:
+    process = outputs.start()
+    async with running(outputs) as client:
+        await command(client)
+        os.kill(process.pid, signal.SIGSTOP)
+        client.send(ON, time.monotonic())
+        assert await asyncio.to_thread(process.wait, DEADLINE_S) == -signal.SIGKILL
+        assert caplog.messages == [f"the outputs process {process.pid} did not answer 3 times and was killed"]
+        outputs.start()
+        assert outputs.shown() == PINS_SAFE
+        await command(client)
 
 
 async def test_wrong_pins_are_told_in_the_words_of_the_process(outputs: Outputs) -> None:
@@ -132,34 +147,37 @@ async def test_wrong_pins_are_told_in_the_words_of_the_process(outputs: Outputs)
         assert "outputs.charge_disconnect.chip is missing" in str(client.error)
 
 
+def phase(client: OutputsClient) -> UpdatePhase | None:
+    client.send(CALM, time.monotonic())
+    return client.state.update.phase if client.state else None
+
+
+async def until_refused(client: OutputsClient, code: Code) -> None:
+    """Send until the process has refused something for this."""
+
+    def refused() -> bool:
+        client.send(CALM, time.monotonic())
+        last = client.state.last_refusal if client.state else None
+        return last is not None and last.code == code
+
+    await until(refused)
+
+
 async def test_an_update_from_begin_to_healthy(outputs: Outputs) -> None:
     outputs.start(silence_s=60.0)
     async with running(outputs) as client:
         await command(client, CALM)
-        begun = await client.update_begin("2.0")
-        assert (begun.update.phase, begun.update.version) == (UpdatePhase.RUNNING, "2.0")
-        assert (begun.applied.atc, begun.applied.atd) == (False, True)
-        done = await client.update_healthy("1.0")
-        assert (done.update.phase, done.applied.atc) == (UpdatePhase.FAILED, True)
-        assert (await client.update_acknowledge()).update.phase is UpdatePhase.NONE
-
-
-async def test_a_cancelled_order_does_not_shift_the_answers(outputs: Outputs) -> None:
-    process = outputs.start()
+        await asyncio.to_thread(Visitor(str(outputs.socket)).begin, "2.0")
+        client.healthy_soon("1.0")
+        await until_refused(client, Code.REPLACED)
+        assert (await command(client, CALM)).applied.atd
     async with running(outputs) as client:
-        await command(client, CALM)
-        os.kill(process.pid, signal.SIGSTOP)
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
-                await client.update_acknowledge()
-        os.kill(process.pid, signal.SIGCONT)
-        await command(client, ON)
-        assert (await client.update_begin("2.0")).update.version == "2.0"
-
-
-async def test_without_a_connection_an_order_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OutputError):
-        await OutputsClient(str(tmp_path / "none"), {}).update_begin("2.0")
+        state = await command(client, CALM)
+        assert (state.applied.atc, state.applied.atd) == (False, True)
+        client.healthy_soon("1.0")
+        await until(lambda: phase(client) is UpdatePhase.FAILED)
+        client.acknowledge_soon()
+        await until(lambda: phase(client) is UpdatePhase.NONE)
 
 
 @pytest.mark.parametrize("line", [b"nonsense\n", b"[]\n", b"{}\n", b'{"ok": true, "state": {}}\n', b"x" * 100_000, b""])
@@ -180,28 +198,6 @@ async def test_a_peer_that_is_no_outputs_process(tmp_path: Path, line: bytes) ->
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def test_an_own_process_is_started_once_and_outlives_us(outputs: Outputs) -> None:
-    path = str(outputs.socket)
-    pid = await spawn(path, "--alone-s=0.3")
-    try:
-        assert pid is not None
-        assert os.getsid(pid) == pid
-        assert await spawn(path) is None
-        async with running(outputs) as client:
-            assert (await command(client)).pid == pid
-    finally:
-        assert pid is not None
-        await asyncio.to_thread(os.waitpid, pid, 0)
-    assert json.loads(outputs.pins_file.read_text()) == PINS_SAFE
-
-
-async def test_an_own_process_that_cannot_start_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "sock"
-    path.write_text("no socket")
-    with pytest.raises(OutputError, match="ended at once"):
-        await spawn(str(path))
 
 
 @pytest.mark.parametrize("wrong", [{}, {"protocol": 1}])

@@ -21,6 +21,7 @@ from smallbms.outputs.protocol import (
     Refused,
     UpdateAcknowledge,
     UpdateBegin,
+    UpdateFailed,
     UpdateHealthy,
 )
 from smallbms.outputs.update import UpdatePhase
@@ -43,6 +44,12 @@ def beat(sequence: int, step_at_s: float, outputs: Command = BOTH, **flags: bool
 def commanded(outputs: Command = BOTH, now_s: float = T_S, **flags: bool) -> Guard:
     armed = obey(rules.connect(Guard()), Arm(now_s), now_s)
     return obey(armed, beat(1, now_s, outputs, **flags), now_s)
+
+
+def succeeded(guard: Guard, now_s: float, outputs: Command = BOTH) -> Guard:
+    """Another client is in control, and commands."""
+    armed = obey(rules.connect(rules.disconnect(guard)), Arm(now_s), now_s)
+    return obey(armed, beat(1, now_s, outputs), now_s)
 
 
 def shown(guard: Guard, now_s: float, remote: bool = True) -> Command:
@@ -76,10 +83,32 @@ def test_late_early_and_repeated_orders_are_refused(order: Order, code: Code) ->
 
 @pytest.mark.parametrize(("outputs", "flags"), [(BOTH, {"starting": True}), (NONE, {"starting": True})])
 def test_a_version_is_not_healthy_before_it_has_read_its_batteries(outputs: Command, flags: dict[str, bool]) -> None:
-    guard = obey(commanded(outputs, **flags), UpdateBegin("2"), T_S)
+    guard = obey(rules.connect(obey(commanded(), UpdateBegin("2"), T_S)), Arm(T_S), T_S)
+    guard = obey(guard, beat(1, T_S, outputs, **flags), T_S)
     with pytest.raises(Refused) as refused:
         obey(guard, UpdateHealthy("2"), T_S + 0.1)
     assert refused.value.code is Code.NOT_READY
+
+
+@pytest.mark.parametrize("begins", [1, 2])
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_whoever_was_in_control_at_the_last_begin_cannot_end_the_update(begins: int, version: str) -> None:
+    guard = commanded()
+    for _ in range(begins):
+        guard = obey(succeeded(guard, T_S), UpdateBegin("2"), T_S)
+    guard = obey(guard, beat(2, T_S + 0.1), T_S + 0.1)
+    with pytest.raises(Refused) as refused:
+        obey(guard, UpdateHealthy(version), T_S + 0.1)
+    assert refused.value.code is Code.REPLACED
+    assert shown(guard, T_S + 0.1) == BOTH._replace(atc=False)
+    ended = obey(succeeded(guard, T_S + 0.2), UpdateHealthy(version), T_S + 0.2)
+    assert ended.update.phase is (UpdatePhase.NONE if version == "2" else UpdatePhase.FAILED)
+
+
+def test_an_update_begun_with_nobody_in_control_is_ended_by_who_comes() -> None:
+    guard = obey(Guard(), UpdateBegin("2"), T_S)
+    assert shown(guard, T_S) == SAFE
+    assert obey(succeeded(guard, T_S), UpdateHealthy("2"), T_S).update.phase is UpdatePhase.NONE
 
 
 def test_silence_is_counted_from_the_engine_step_and_needs_a_new_arm() -> None:
@@ -127,7 +156,7 @@ HOLDS = [
     ("held through silence", BOTH, {}, [Step(60.0, "-")], (False, True)),
     ("off after the time", BOTH, {}, [Step(0.5, "leaves"), Step(120.0, "-")], (False, False)),
     ("off with ATC in a pre-alarm", ALARM, {}, [], (False, False)),
-    ("off with ATC in a cell alarm", BOTH, {"cell_alarm": True}, [], (False, False)),
+    ("off with ATC in a cell alarm of the last heartbeat", BOTH, {"cell_alarm": True}, [], (False, False)),
     ("not switched on by it", Command(atc=True), {}, [], (False, False)),
     (
         "held though the new one has read nothing",
@@ -196,7 +225,7 @@ def follow(guard: Guard, steps: list[Step]) -> Guard:
     ("before", "flags", "steps", "expected"), [row[1:] for row in HOLDS], ids=[row[0] for row in HOLDS]
 )
 def test_update_rule(before: Command, flags: dict[str, bool], steps: list[Step], expected: tuple[bool, bool]) -> None:
-    guard = obey(commanded(before), UpdateBegin("2", **flags), T_S)
+    guard = obey(commanded(before, **flags), UpdateBegin("2"), T_S)
     result = rules.applied(follow(guard, steps), remote=True)
     assert (result.atc, result.atd) == expected
 
@@ -214,15 +243,15 @@ def test_begun_with_remote_off_nothing_is_held() -> None:
 
 @pytest.mark.parametrize(("version", "phase"), [("2", UpdatePhase.NONE), ("1", UpdatePhase.FAILED)])
 def test_another_version_than_the_target_is_a_failure_until_acknowledged(version: str, phase: UpdatePhase) -> None:
-    guard = obey(obey(commanded(), UpdateBegin("2"), T_S), UpdateHealthy(version), T_S + 0.1)
+    guard = obey(succeeded(obey(commanded(), UpdateBegin("2"), T_S), T_S), UpdateHealthy(version), T_S + 0.1)
     assert guard.update.phase is phase
     assert shown(guard, T_S + 0.1) == BOTH
     assert obey(guard, UpdateAcknowledge(), T_S + 0.2).update.phase is UpdatePhase.NONE
 
 
 def test_a_failure_outlives_the_next_try_unless_that_is_good() -> None:
-    failed = obey(obey(commanded(), UpdateBegin("2"), T_S), UpdateHealthy("1"), T_S + 0.1)
-    trying = obey(failed, UpdateBegin("3"), T_S + 0.2)
+    failed = obey(succeeded(obey(commanded(), UpdateBegin("2"), T_S), T_S), UpdateHealthy("1"), T_S + 0.1)
+    trying = succeeded(obey(failed, UpdateBegin("3"), T_S + 0.2), T_S + 0.2)
     assert (trying.update.phase, trying.update.failed) == (UpdatePhase.RUNNING, True)
     assert obey(trying, UpdateHealthy("1"), T_S + 0.3).update.phase is UpdatePhase.FAILED
     assert not obey(trying, UpdateHealthy("3"), T_S + 0.3).update.failed
@@ -240,6 +269,20 @@ def test_a_restart_of_this_process_fails_an_open_update_only(begun: bool) -> Non
     assert not guard.update.restarted().holds_atd
 
 
+def test_an_update_that_a_reboot_cut_short_is_told_as_failed_and_holds_nothing() -> None:
+    guard = obey(Guard(), UpdateFailed("2"), T_S)
+    assert (guard.update.phase, guard.update.version) == (UpdatePhase.FAILED, "2")
+    assert shown(guard, T_S) == SAFE
+    assert shown(succeeded(guard, T_S), T_S) == BOTH
+
+
+def test_an_open_update_cannot_be_told_as_failed() -> None:
+    guard = obey(commanded(), UpdateBegin("2"), T_S)
+    with pytest.raises(Refused) as refused:
+        obey(guard, UpdateFailed("2"), T_S + 0.1)
+    assert refused.value.code is Code.NOT_READY
+
+
 @pytest.mark.parametrize("update", [False, True])
 def test_the_next_deadline_is_when_something_changes(update: bool) -> None:
     guard = commanded()
@@ -252,9 +295,10 @@ def test_the_next_deadline_is_when_something_changes(update: bool) -> None:
     assert rules.wake_at_s(Guard(), LIMITS) is None
 
 
+HAPPENINGS = ["arm", "connect", "disconnect", "begin", "reboot told", "good", "bad", "ack"]
 EVENTS = st.one_of(
     st.tuples(st.just("beat"), st.builds(Command, st.booleans(), st.booleans(), st.booleans()), st.floats(-1.5, 0.2)),
-    st.tuples(st.sampled_from(["arm", "connect", "disconnect", "begin", "alarm", "good", "bad", "ack"])),
+    st.tuples(st.sampled_from(HAPPENINGS)),
 )
 
 
@@ -269,6 +313,7 @@ class Watch:
         self.asked = NONE
         self.begun_s: float | None = None
         self.begins = 0
+        self.taken_over = False  # since the last begin
 
     def happen(self, event: tuple[object, ...], starting: bool) -> None:
         match event:
@@ -279,14 +324,17 @@ class Watch:
                 self.order(Arm(self.now_s))
             case ("connect",):
                 self.guard, self.step_s = rules.connect(rules.disconnect(self.guard)), None
+                self.taken_over = True
             case ("disconnect",):
                 self.guard, self.step_s = rules.disconnect(self.guard), None
             case ("ack",):
                 self.order(UpdateAcknowledge())
             case (("good" | "bad") as version,):
                 self.order(UpdateHealthy(version))
-            case (("begin" | "alarm") as word,):
-                self.order(UpdateBegin("good", cell_alarm=word == "alarm"))
+            case ("begin",):
+                self.order(UpdateBegin("good"))
+            case ("reboot told",):
+                self.order(UpdateFailed("good"))
 
     def order(self, order: Order) -> None:
         try:
@@ -296,9 +344,11 @@ class Watch:
         if isinstance(order, Heartbeat):
             self.step_s, self.asked = order.step_at_s, order.outputs
         if isinstance(order, UpdateHealthy):
+            assert self.taken_over or self.begun_s is None
             self.begun_s, self.begins = None, 0
         if isinstance(order, UpdateBegin):
             self.begins += 1
+            self.taken_over = False
             if self.begins <= 2:
                 self.begun_s = self.now_s
 

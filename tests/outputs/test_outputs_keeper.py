@@ -26,7 +26,7 @@ from smallbms.outputs.protocol import (
 from smallbms.outputs.update import UpdatePhase
 
 ON = Command(atc=True, atd=True, pre_alarm=True, blue_led=Led.BLINK)
-CLIENT, OTHER = 7, 8
+CLIENT, OTHER, INSTALLER = 7, 8, 9
 
 
 class Bench:
@@ -39,6 +39,11 @@ class Bench:
         self.keeper = Keeper(self.saved, Limits(), 100.0)
         for request in (Hello(1, Role.CONTROL, pins), Arm(100.0), Heartbeat(1, 100.0, ON)):
             self.keeper.obey(CLIENT, request, 100.0)
+
+    def begin_update(self, now_s: float) -> None:
+        for request in (Hello(1, Role.INSTALLER), UpdateBegin("2.0")):
+            self.keeper.obey(INSTALLER, request, now_s)
+        self.keeper.gone(INSTALLER, now_s)
 
     def shown(self) -> dict[str, object]:
         shown: dict[str, object] = json.loads(self.file.read_text())
@@ -87,8 +92,8 @@ def test_a_saved_file_with_a_wrong_part_keeps_the_outputs_off(bench: Bench, fiel
 
 def test_other_pins_end_a_hold_with_the_old_ones_off(bench: Bench) -> None:
     calm = Heartbeat(2, 100.1, ON._replace(pre_alarm=False))
-    for request in (calm, UpdateBegin("2.0")):
-        bench.keeper.obey(CLIENT, request, 100.1)
+    bench.keeper.obey(CLIENT, calm, 100.1)
+    bench.begin_update(100.1)
     bench.keeper.gone(CLIENT, 100.2)
     assert bench.shown() == {**PINS_SAFE, "load_disconnect": True}
     other = bench.file.with_name("other.json")
@@ -100,8 +105,8 @@ def test_other_pins_end_a_hold_with_the_old_ones_off(bench: Bench) -> None:
 
 
 def test_the_same_pins_go_through_a_change_of_clients_without_a_gap(bench: Bench) -> None:
-    for request in (Heartbeat(2, 100.1, ON._replace(pre_alarm=False)), UpdateBegin("2.0")):
-        bench.keeper.obey(CLIENT, request, 100.1)
+    bench.keeper.obey(CLIENT, Heartbeat(2, 100.1, ON._replace(pre_alarm=False)), 100.1)
+    bench.begin_update(100.1)
     bench.keeper.gone(CLIENT, 100.2)
     pins = {"outputs": {"kind": "simulated", "state_file": str(bench.file)}}
     state = bench.keeper.obey(OTHER, Hello(1, Role.CONTROL, pins), 100.3)

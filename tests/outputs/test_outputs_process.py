@@ -109,7 +109,8 @@ def test_only_one_controls_and_all_may_look(outputs: Outputs) -> None:
     assert looker.say("hello", protocol=1, role="observe")["ok"]
     for order in ("arm", "heartbeat"):
         fields = {"sent_at_s": time.monotonic()} if order == "arm" else looker.beat_fields()
-        assert looker.say(order, **fields)["code"] == "hello_first"
+        assert looker.say(order, **fields)["code"] == "not_allowed"
+        assert second.say(order, **fields)["code"] == "hello_first"
     assert looker.say("state")["state"]["pins"] == PINS_ON
     talker.close()
     wait_until(lambda: second.say("hello", protocol=1, role="control", pins=outputs.pins)["ok"])
@@ -205,7 +206,7 @@ def test_an_update_holds_the_load_output_until_its_time_is_over(outputs: Outputs
     talker = outputs.control()
     running = {**ALL_ON, "pre_alarm": False}
     talker.beat(outputs=running)
-    state = talker.say("update_begin", version="2.0")["state"]
+    state = outputs.talk().install("update_begin", "2.0")["state"]
     assert (state["pins"]["charge_disconnect"], state["pins"]["load_disconnect"]) == (False, True)
     assert (state["update"]["phase"], state["update"]["discharge_held_off"]) == ("running", False)
     talker.close()
@@ -219,7 +220,9 @@ def test_a_new_version_takes_over_without_a_gap(outputs: Outputs) -> None:
     old = outputs.control()
     running, reading = {**ALL_ON, "pre_alarm": False}, {**ALL_ON, "atc": False, "atd": False, "pre_alarm": False}
     old.beat(outputs=running)
-    old.say("update_begin", version="2.0")
+    outputs.talk().install("update_begin", "2.0")
+    assert old.beat(outputs=running)["ok"]
+    assert old.say("update_healthy", version="2.0")["code"] == "replaced"
     old.close()
     wait_until(lambda: not outputs.talk().say("state")["state"]["controlled"])
     new = outputs.control()
@@ -234,14 +237,19 @@ def test_a_restart_of_this_process_in_an_update_is_a_failure_until_acknowledged(
     process = outputs.start()
     talker = outputs.control()
     talker.beat()
-    talker.say("update_begin", version="2.0")
+    outputs.talk().install("update_begin", "2.0")
+    for _ in range(2):
+        process.kill()
+        process.wait(DEADLINE_S)
+        process = outputs.start()
+        assert outputs.shown() == PINS_SAFE
+        talker = outputs.control()
+        assert talker.beat()["state"]["update"]["phase"] == "failed"
+    assert talker.say("update_acknowledge")["state"]["update"]["phase"] == "none"
     process.kill()
     process.wait(DEADLINE_S)
     outputs.start()
-    assert outputs.shown() == PINS_SAFE
-    talker = outputs.control()
-    assert talker.beat()["state"]["update"]["phase"] == "failed"
-    assert talker.say("update_acknowledge")["state"]["update"]["phase"] == "none"
+    assert outputs.talk().say("state")["state"]["update"]["phase"] == "none"
 
 
 def test_one_process_for_a_socket(outputs: Outputs) -> None:

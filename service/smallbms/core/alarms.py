@@ -55,7 +55,10 @@ Rule = Callable[[Facts], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One alarm: level 2 while one of its `reasons` is tripped or its `alarm` rule holds, level 1 by `warning`."""
+    """One alarm: level 2 while one of its `reasons` is tripped or its `alarm` rule holds, level 1 by `warning`.
+
+    An `alarm` rule asks for more than the `warning` of the same row.
+    """
 
     code: AlarmCode
     warning: Rule | None = None
@@ -70,11 +73,12 @@ class AlarmMemory:
 
 
 Alarms = Mapping[AlarmCode, AlarmMemory]
+_NO_LATCH: Mapping[int, Latch] = {}
 
 
 def _counting(name: str) -> Rule:
     """The reason's condition holds, though its delay is not over."""
-    return lambda facts: any(latch.tripped or latch.counting for latch in facts.latches.get(name, {}).values())
+    return lambda facts: any([latch.tripped or latch.counting for latch in facts.latches.get(name, _NO_LATCH).values()])
 
 
 def _low_soc(facts: Facts) -> bool:
@@ -213,11 +217,13 @@ def evaluate(alarms: Alarms, facts: Facts) -> tuple[Alarms, Iterable[tuple[Alarm
 
 
 def _level(row: Row, facts: Facts) -> AlarmLevel:
-    if not row.reasons.isdisjoint(facts.tripped) or row.code in facts.faults:
+    if (facts.tripped and not row.reasons.isdisjoint(facts.tripped)) or row.code in facts.faults:
         return AlarmLevel.ALARM
+    if row.warning is not None and not row.warning(facts):
+        return AlarmLevel.OK
     if row.alarm is not None and row.alarm(facts):
         return AlarmLevel.ALARM
-    return AlarmLevel.WARNING if row.warning is not None and row.warning(facts) else AlarmLevel.OK
+    return AlarmLevel.OK if row.warning is None else AlarmLevel.WARNING
 
 
 _QUIET = AlarmMemory()

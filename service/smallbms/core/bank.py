@@ -60,7 +60,8 @@ def assemble(
     shunt: ShuntReading | None,
     now_s: float,
 ) -> Bank:
-    """The bank as it can be known now; a lost battery is carried by the mean of the rest.
+    """The bank as it can be known now; a lost battery is carried by the mean of the rest, and no stranger's current is
+    the bank's.
 
     The batteries of one series string are neighbours in the configuration's order.
     """
@@ -68,7 +69,7 @@ def assemble(
     online = [b for b in batteries if b.online]
     model = next((b.model for b in batteries if b.model), None)
     mean_v = _mean([b.reading.voltage_v for b in online if b.reading])
-    mean_a = _mean([b.reading.current_a for b in online if b.reading])
+    mean_a = _mean([b.reading.current_a for b in online if b.reading and not memories[b.number].doubts.strange])
     series = vbat.series
     error, error_battery = _error(batteries, memories, vbat, now_s)
     parallel = len(batteries) // series if series else None

@@ -10,7 +10,7 @@ from smallbms.core.permissions import Verdict
 from smallbms.core.sentences import BANK_ERRORS, sentence
 from smallbms.core.state import Inputs
 from smallbms.core.view import View
-from smallbms.model import ErrorStamp, Event
+from smallbms.model import Bank, ErrorStamp, Event
 from smallbms.words import AlarmCode, AlarmLevel, BankError, EventKind
 
 LAST_ERRORS = 4
@@ -47,8 +47,21 @@ def events(
         found.append(Event(kind=EventKind.ERROR, code=str(int(error)), text=BANK_ERRORS[error], wall_s=wall_s))
     if not found:
         return ()
-    measured = _measured(view)
-    return tuple(replace(event, measured=measured) for event in found)
+    figures = measured(view.bank, view.soc_pct)
+    return tuple(replace(event, measured=figures) for event in found)
+
+
+def measured(pack: Bank, soc_pct: float | None) -> dict[str, float | None]:
+    """The figures that every event carries."""
+    return {
+        "voltage_v": pack.voltage_v,
+        "current_a": pack.current_a,
+        "soc_pct": soc_pct,
+        "cell_min_v": pack.cell_min.value if pack.cell_min else None,
+        "cell_max_v": pack.cell_max.value if pack.cell_max else None,
+        "temperature_min_c": pack.temperature_min.value if pack.temperature_min else None,
+        "temperature_max_c": pack.temperature_max.value if pack.temperature_max else None,
+    }
 
 
 def stamped(
@@ -79,16 +92,3 @@ def _changed(change: Change, wall_s: float) -> Event:
             text = name
     origin = f", by {change.origin}" if change.origin else ""
     return Event(kind=EventKind.CHANGE, code=name, text=text + origin, wall_s=wall_s)
-
-
-def _measured(view: View) -> dict[str, float | None]:
-    pack = view.bank
-    return {
-        "voltage_v": pack.voltage_v,
-        "current_a": pack.current_a,
-        "soc_pct": view.soc_pct,
-        "cell_min_v": pack.cell_min.value if pack.cell_min else None,
-        "cell_max_v": pack.cell_max.value if pack.cell_max else None,
-        "temperature_min_c": pack.temperature_min.value if pack.temperature_min else None,
-        "temperature_max_c": pack.temperature_max.value if pack.temperature_max else None,
-    }

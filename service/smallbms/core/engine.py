@@ -8,8 +8,9 @@ from math import inf
 
 from smallbms.changes import Acknowledge, Change, ClearHistory, SetMode, SetSoc, Synchronise
 from smallbms.core import alarms, balancer, bank, chronicle, history, limits, permissions, prealarm, soc, summary
+from smallbms.core.breaches import START_LIMIT_S
 from smallbms.core.plausibility import LOST_S, BatteryMemory, judge
-from smallbms.core.reasons import PRE_ALARM_LEAD_S, START_LIMIT_S
+from smallbms.core.releases import PRE_ALARM_LEAD_S
 from smallbms.core.state import EngineState, Inputs
 from smallbms.core.updates import UpdateMemory, follow
 from smallbms.core.view import View
@@ -18,8 +19,8 @@ from smallbms.words import AlarmCode, AlarmLevel, BankError, Direction, Mode
 
 STEP_S = 0.5  # at least so often
 NEAR_LIMIT_V = 0.050
-_DEFAULT_LIMITS = Thresholds()
 _UNPROVEN = frozenset({"lost_battery", "bank_error"})
+_KNOWN_ANEW = (BankError.UNKNOWN_BATTERY, BankError.DIFFERENT_TYPES)  # once acknowledged
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,6 +71,7 @@ def step(state: EngineState, inputs: Inputs, now_s: float) -> tuple[EngineState,
         balancer=books.balancer,
         history=books.history,
         update=work.update,
+        bank_error=work.pack.error,
         error=books.error,
         last_errors=books.last_errors,
         urgent=state.urgent + books.urgent,
@@ -83,14 +85,15 @@ def step(state: EngineState, inputs: Inputs, now_s: float) -> tuple[EngineState,
 def _perceive(state: EngineState, inputs: Inputs, now_s: float) -> Work:
     measured = inputs.measurement
     acknowledged = _asked(inputs.changes, Acknowledge)
-    known = {} if acknowledged and state.error is BankError.UNKNOWN_BATTERY else state.batteries
+    error = state.bank_error if acknowledged else BankError.NONE
+    known = {} if error in _KNOWN_ANEW else state.batteries
     batteries = dict(known)
     for member in inputs.spec.members:
         memory = known.get(member.number)
         raw = measured.readings.get(member.number) or (memory.raw if memory else None)
         if raw is not None:  # a reading that a link took back still gets older
             batteries[member.number] = judge(memory, member, raw, now_s)
-    known_vbat = bank.VbatMemory() if acknowledged and state.error is BankError.WRONG_SERIES else state.vbat
+    known_vbat = bank.VbatMemory() if error is BankError.WRONG_SERIES else state.vbat
     vbat = bank.watch_vbat(known_vbat, inputs.spec, batteries, measured.vbat_v, now_s)
     pack = bank.assemble(inputs.spec, batteries, vbat=vbat, shunt=measured.shunt, now_s=now_s)
     counted, touched = soc.count(state.soc, pack, now_s), False
@@ -126,7 +129,7 @@ def _view(work: Work) -> View:
         bank=pack,
         settings=inputs.settings,
         outputs=inputs.outputs,
-        limits=pack.model.thresholds if pack.model else _DEFAULT_LIMITS,
+        limits=pack.thresholds,
         model=pack.model,
         sensorless=() if pack.plain else _sensorless(work.batteries),
         soc_pct=work.counted.soc_pct,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from smallbms.core.soc import GAP_S
 from smallbms.model import Bank, History
@@ -106,20 +107,22 @@ def _marks(marks: History, bank: Bank, consumed_ah: float | None, cycled: bool, 
     """The same object while nothing is a new extreme."""
     low_cell, high_cell = bank.cell_min, bank.cell_max
     cold, hot = bank.temperature_min, bank.temperature_max
-    after = History(
-        deepest_discharge_ah=_least(marks.deepest_discharge_ah, consumed_ah),
-        synchronisations=marks.synchronisations,
-        cycles=marks.cycles + cycled,
-        full_discharges=marks.full_discharges + discharged,
-        last_full_charge_wall_s=marks.last_full_charge_wall_s,
-        min_voltage_v=_least(marks.min_voltage_v, bank.voltage_v),
-        max_voltage_v=_most(marks.max_voltage_v, bank.voltage_v),
-        min_cell_v=_least(marks.min_cell_v, low_cell.value if low_cell else None),
-        max_cell_v=_most(marks.max_cell_v, high_cell.value if high_cell else None),
-        min_temperature_c=_least(marks.min_temperature_c, cold.value if cold else None),
-        max_temperature_c=_most(marks.max_temperature_c, hot.value if hot else None),
-    )
-    return marks if after == marks else after
+    beyond: dict[str, Any] = {
+        name: value
+        for name, value, known, sign in (
+            ("deepest_discharge_ah", consumed_ah, marks.deepest_discharge_ah, -1),
+            ("min_voltage_v", bank.voltage_v, marks.min_voltage_v, -1),
+            ("max_voltage_v", bank.voltage_v, marks.max_voltage_v, 1),
+            ("min_cell_v", low_cell.value if low_cell else None, marks.min_cell_v, -1),
+            ("max_cell_v", high_cell.value if high_cell else None, marks.max_cell_v, 1),
+            ("min_temperature_c", cold.value if cold else None, marks.min_temperature_c, -1),
+            ("max_temperature_c", hot.value if hot else None, marks.max_temperature_c, 1),
+        )
+        if value is not None and (known is None or (value - known) * sign > 0.0)
+    }
+    if not (beyond or cycled or discharged):
+        return marks
+    return replace(marks, cycles=marks.cycles + cycled, full_discharges=marks.full_discharges + discharged, **beyond)
 
 
 def _flow(bank: Bank, dt_s: float) -> tuple[float, float, float]:
@@ -131,15 +134,3 @@ def _flow(bank: Bank, dt_s: float) -> tuple[float, float, float]:
     if amps < 0.0:
         return -amps * hours, 0.0, -amps * volts * hours
     return 0.0, amps * volts * hours, 0.0
-
-
-def _least(known: float | None, value: float | None) -> float | None:
-    if value is None or (known is not None and known <= value):
-        return known
-    return value
-
-
-def _most(known: float | None, value: float | None) -> float | None:
-    if value is None or (known is not None and known >= value):
-        return known
-    return value

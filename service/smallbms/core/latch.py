@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import inf
 
+Place = tuple[int, int]  # battery and sensor
+NOWHERE: frozenset[Place] = frozenset()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -38,7 +41,10 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latch:
-    """One row's memory for one battery (0 = the bank)."""
+    """One row's memory for one battery (0 = the bank).
+
+    `unwell`: where the condition, when last looked at since the trip, was not over yet; what is not read stays there.
+    """
 
     finding: Finding
     tripped: bool = False
@@ -52,6 +58,7 @@ class Latch:
     held: bool = False
     charged_ah: float = 0.0
     mark: float = 0.0  # what the row wants to remember of the trip
+    unwell: frozenset[Place] = NOWHERE
 
 
 def raised(latch: Latch | None, finding: Finding, dt_s: float, delay_s: float, now_s: float) -> Latch:

@@ -80,6 +80,8 @@ def _while_raised(row: Row, view: View, before: Latch | None, finding: Finding, 
     )
     if due and (row.gate is None or row.gate(view, latch)):
         latch = tripped(latch, row.repeat, row.mark(view), view.now_s)
+        if row.unwell is not None:
+            latch = replace(latch, unwell=row.unwell(view, latch))
         verdict.changed.append((row, latch, True))
     elif row.delay_s is not None and latch.level_s < row.delay_s:
         verdict.wake_at_s = min(verdict.wake_at_s, view.now_s + row.delay_s - latch.level_s)
@@ -89,9 +91,11 @@ def _while_raised(row: Row, view: View, before: Latch | None, finding: Finding, 
 def _while_tripped(row: Row, view: View, before: Latch, finding: Finding | None, verdict: Verdict) -> Latch | None:
     """Still tripped, or released; whoever breaches again starts the wait anew."""
     latch = _unheld(row, view, before)
+    if row.unwell is not None:
+        latch = replace(latch, unwell=row.unwell(view, latch))
     if finding is not None:
         return replace(latch, finding=finding, mark=row.mark(view), clear_since_s=None)
-    if not row.release(view, latch):
+    if latch.unwell or not row.release(view, latch):
         return replace(latch, clear_since_s=None)
     clear_since_s = view.now_s if latch.clear_since_s is None else latch.clear_since_s
     latch = replace(latch, clear_since_s=clear_since_s)

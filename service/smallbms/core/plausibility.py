@@ -49,7 +49,8 @@ _NONE = Doubts()
 class BatteryMemory:
     """What is remembered of one battery; `key` and `cell_count` are those it was first read with.
 
-    `cells_v`, `cells_at_s`: the last time that all cells were read, against which a jump is judged.
+    `cells_v`, `cells_at_s`: the last time that all cells were read, against which a jump is judged; the lowest and the
+    highest where single cells are not given, for neither moves further than a cell.
     """
 
     raw: BatteryReading
@@ -98,14 +99,15 @@ def _judged(memory: BatteryMemory, member: Member, raw: BatteryReading, now_s: f
         valid_at_s = cells if cells < taken else taken
     else:
         valid_at_s = before.valid_at_s
-    all_cells = bool(believed.cell_voltages_v) and not doubts.unread
+    seen = believed.cell_voltages_v or _given(believed)
+    all_cells = None not in seen and not doubts.unread
     low_v, high_v = _span(believed.cell_voltages_v) if believed.cell_voltages_v else _given(believed)
     low_c, high_c = _span(believed.cell_temperatures_c)
     return BatteryMemory(
         raw=raw,
         key=memory.key,
         cell_count=memory.cell_count or len(raw.cell_voltages_v),
-        cells_v=believed.cell_voltages_v if all_cells else memory.cells_v,
+        cells_v=seen if all_cells else memory.cells_v,
         cells_at_s=raw.cells_taken_at_s if all_cells else memory.cells_at_s,
         doubts=doubts,
         battery=Battery(
@@ -164,7 +166,7 @@ def _boards_are_true(boards: tuple[float | None, ...]) -> bool:
 
 def _believed(raw: BatteryReading, memory: BatteryMemory, member: Member) -> BatteryReading:
     """The reading without what cannot be true."""
-    cells = _cells(raw, memory)
+    cells, low_v, high_v = _cells(raw, memory)
     count = len(cells) or (member.model.cells if member.model else 0)
     capacity_ah = _within(raw.capacity_ah, 0.5, CAPACITY_LIMIT_AH)
     limit_a = CURRENT_LIMIT_C * (member.model.capacity_ah if member.model else capacity_ah or 1_000.0)
@@ -174,8 +176,8 @@ def _believed(raw: BatteryReading, memory: BatteryMemory, member: Member) -> Bat
         voltage_v=_within(raw.voltage_v, *range_v),
         current_a=_within(raw.current_a, -limit_a, limit_a),
         cell_voltages_v=cells,
-        cell_min_v=_within(raw.cell_min_v, CELL_LOW_V, CELL_HIGH_V),
-        cell_max_v=_within(raw.cell_max_v, CELL_LOW_V, CELL_HIGH_V),
+        cell_min_v=low_v,
+        cell_max_v=high_v,
         cell_temperatures_c=tuple(_within(t, SENSOR_LOW_C, SENSOR_HIGH_C) for t in raw.cell_temperatures_c),
         board_temperatures_c=tuple(_within(t, SENSOR_LOW_C, BOARD_HIGH_C) for t in raw.board_temperatures_c),
         capacity_ah=capacity_ah,
@@ -185,11 +187,20 @@ def _believed(raw: BatteryReading, memory: BatteryMemory, member: Member) -> Bat
     )
 
 
-def _cells(raw: BatteryReading, memory: BatteryMemory) -> tuple[float | None, ...]:
+def _cells(raw: BatteryReading, memory: BatteryMemory) -> tuple[tuple[float | None, ...], float | None, float | None]:
+    """What is believed of the cells: each, lowest, highest."""
     known = memory.battery.reading
     if known is not None and raw.cells_taken_at_s == memory.raw.cells_taken_at_s:
-        return known.cell_voltages_v
+        return known.cell_voltages_v, known.cell_min_v, known.cell_max_v
     cells = tuple(_within(v, CELL_LOW_V, CELL_HIGH_V) for v in raw.cell_voltages_v)
+    low_v, high_v = (_within(v, CELL_LOW_V, CELL_HIGH_V) for v in _given(raw))
+    if cells:
+        return _unjumped(cells, raw, memory), low_v, high_v
+    low_v, high_v = _unjumped((low_v, high_v), raw, memory)
+    return (), low_v, high_v
+
+
+def _unjumped(cells: tuple[float | None, ...], raw: BatteryReading, memory: BatteryMemory) -> tuple[float | None, ...]:
     if raw.cells_taken_at_s - memory.cells_at_s >= JUMP_S or len(cells) != len(memory.cells_v):
         return cells
     return tuple(None if _jumped(new, old) else new for new, old in zip(cells, memory.cells_v, strict=True))

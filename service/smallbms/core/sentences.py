@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from smallbms.core.latch import Latch
-from smallbms.core.reasons import (
-    BOTH_FAULTS,
-    CHARGE_FAULTS,
-    COLD_RELEASE_C,
-    DISCHARGE_FAULTS,
-    FLOOR_RELEASE_PCT,
-    HOT_RELEASE_C,
-    Row,
-)
+from smallbms.core.reasons import BOTH_FAULTS, CHARGE_FAULTS, DISCHARGE_FAULTS, Row
+from smallbms.core.releases import COLD_RELEASE_C, FLOOR_RELEASE_PCT, HOT_RELEASE_C, sensors
 from smallbms.core.view import View
 from smallbms.model import Battery
 from smallbms.words import BankError, Direction, Fault, Mode
@@ -20,7 +13,7 @@ BANK_ERRORS: dict[BankError, str] = {
     BankError.NONE: "no error",
     BankError.NO_BATTERIES: "no battery answers",
     BankError.UNKNOWN_BATTERY: "a battery is unknown or has changed: state its model, or acknowledge the new one",
-    BankError.DIFFERENT_TYPES: "the batteries are of different types",
+    BankError.DIFFERENT_TYPES: "the batteries are of different types: acknowledge once they are alike",
     BankError.WRONG_NUMBER: "a configured battery does not answer, or there are too many",
     BankError.WRONG_SERIES: "the number of batteries in series is wrong or not stated",
     BankError.WRONG_PARALLEL: "the number of batteries does not fit the number in series",
@@ -69,6 +62,7 @@ def sentence(row: Row, latch: Latch, view: View) -> str:
         "floor_release": view.settings.discharge_floor_pct + FLOOR_RELEASE_PCT,
         "release_s": release_s,
         "held": _held(row, latch),
+        "unread": _unread(view, latch),
         "fault": _fault(row, view, finding.battery),
         "error": BANK_ERRORS[view.bank.error],
         "mode": _MODES[view.settings.mode],
@@ -83,6 +77,17 @@ def _held(row: Row, latch: Latch) -> str:
     if row.repeat.until_charged:
         return ", and, being the third time in an hour, 1 % charged, an acknowledgement or mode On"
     return f", and, being the third time, {row.repeat.hold_s / 60:.0f} min from the trip"
+
+
+def _unread(view: View, latch: Latch) -> str:
+    """The sensors that hold a trip though they are not read now."""
+    if not latch.unwell:
+        return ""
+    read = {place for place, _ in sensors(view)}
+    places = [f"battery {battery} sensor {number}" for battery, number in sorted(latch.unwell - read)]
+    if not places:
+        return ""
+    return f", also at {', '.join(places)}, not read now: mend it, or acknowledge once it has been checked"
 
 
 def _fault(row: Row, view: View, number: int) -> str:

@@ -47,6 +47,7 @@ class Inputs:
 class EngineState:
     """All memory there is.
 
+    `bank_error`: of the bank alone, also while it starts; `error`: the one that is told.
     `urgent` counts what must survive a power cut from this moment on: trips, syncs, failures, acknowledgements.
     """
 
@@ -65,6 +66,7 @@ class EngineState:
     balancer: BalancerMemory = field(default_factory=BalancerMemory)
     history: HistoryMemory = field(default_factory=HistoryMemory)
     update: UpdateMemory = field(default_factory=UpdateMemory)
+    bank_error: BankError = BankError.NONE
     error: BankError = BankError.NONE
     last_errors: tuple[ErrorStamp, ...] = ()
     urgent: int = 0

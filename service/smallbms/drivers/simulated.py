@@ -1,15 +1,18 @@
 """A battery that is not there: it charges, heats, drifts, and fails on demand. Pure and seeded.
 
-The physics is in `simulated_cells`; here are its balancer, its own protections, its sensors and its faults.
+The physics is in `simulated_cells`, its protections are in `simulated_board`; here are its balancer, its counter, its
+sensors and their faults.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from functools import cache
 from random import Random
 from typing import Final
 
+from smallbms.drivers.simulated_board import Protection, Quantity, tripped
 from smallbms.drivers.simulated_cells import Cells
 from smallbms.model import BatteryModel, BatteryReading, Identity
 from smallbms.words import Direction, Fault
@@ -21,49 +24,12 @@ BALANCE_SPREAD_V: Final = 0.005
 CHARGED_CELL_V: Final = 3.45  # above it with less than the tail current the battery calls itself full
 TAIL_CURRENT_C: Final = 0.04
 CURRENT_STEPS_PER_A: Final = 20  # the resolution of batteries of this kind
-VOLTAGE_STEPS_PER_V: Final = 1000
+CELL_STEPS_PER_V: Final = 1000
+PACK_STEPS_PER_V: Final = 100
 TEMPERATURE_STEPS_PER_C: Final = 10
-
-
-class Quantity(Enum):
-    """What a protection of the battery's own watches."""
-
-    CELL_MAX_V = auto()
-    CELL_MIN_V = auto()
-    TEMPERATURE_C = auto()
-    CURRENT_A = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Protection:
-    """A limit of the battery's own; with `trip` above `release` it trips above, else below."""
-
-    fault: Fault
-    blocks: Direction
-    quantity: Quantity
-    trip: float
-    release: float
-
-
-def board_protections(model: BatteryModel) -> tuple[Protection, ...]:
-    """The limits that a protection board (JBD and alike) has as delivered, outside those of the BMS.
-
-    Over-current releases when current flows the other way.
-    """
-    table = (
-        (Fault.CELL_HIGH, Direction.CHARGE, Quantity.CELL_MAX_V, 3.85, 3.60),
-        (Fault.CELL_LOW, Direction.DISCHARGE, Quantity.CELL_MIN_V, 2.30, 2.80),
-        (Fault.CHARGE_HOT, Direction.CHARGE, Quantity.TEMPERATURE_C, 60.0, 55.0),
-        (Fault.CHARGE_COLD, Direction.CHARGE, Quantity.TEMPERATURE_C, 0.0, 4.0),
-        (Fault.DISCHARGE_HOT, Direction.DISCHARGE, Quantity.TEMPERATURE_C, 65.0, 60.0),
-        (Fault.DISCHARGE_COLD, Direction.DISCHARGE, Quantity.TEMPERATURE_C, -25.0, -20.0),
-        (Fault.CHARGE_OVER_CURRENT, Direction.CHARGE, Quantity.CURRENT_A, 1.2 * model.peak_charge_a, -0.1),
-        (Fault.DISCHARGE_OVER_CURRENT, Direction.DISCHARGE, Quantity.CURRENT_A, -1.2 * model.peak_discharge_a, 0.1),
-    )
-    return tuple(
-        Protection(fault=fault, blocks=blocks, quantity=what, trip=trip, release=release)
-        for fault, blocks, what, trip, release in table
-    )
+CHARGE_STEPS_PER_AH: Final = 100
+SOC_STEPS_PER_PCT: Final = 10
+NOISE_SLOTS: Final = 2003  # a prime, so that no cell has the noise of the one before it for long
 
 
 class Datum(Enum):
@@ -95,6 +61,13 @@ class Build:
     balance_a: float = 0.5
     protections: tuple[Protection, ...] = ()
     trips: bool = False  # protections open its own switches; else it only reports them
+
+
+@cache
+def _noise() -> tuple[float, ...]:
+    """Normal noise with a deviation of 1, twice the same slots: any of them may be the first of a reading."""
+    random = Random(0)
+    return tuple(random.gauss(0, 1) for _ in range(NOISE_SLOTS)) * 2
 
 
 class SimulatedBattery:
@@ -130,6 +103,7 @@ class SimulatedBattery:
         self._broken: dict[tuple[Datum, int], float | None] = {}
         self._counted_ah = model.capacity_ah * min(max(soc_pct / 100, 0.0), 1.0)
         self._drawn_ah = 0.0
+        self._noise_slot = self._random.randrange(NOISE_SLOTS)
 
     @property
     def true_soc_pct(self) -> float:
@@ -193,33 +167,41 @@ class SimulatedBattery:
         """What comes over the wire, stamped `now_s`; None while the cable is pulled."""
         if self.cable_pulled:
             return None
-        sensors, capacity_ah = self._sensors, self.model.capacity_ah
-        cells_v = [
-            round((cell_v + self._noise(sensors.voltage_noise_v)) * VOLTAGE_STEPS_PER_V) / VOLTAGE_STEPS_PER_V
-            for cell_v in self._cells.voltages_v
-        ]
-        current_a = self.current_a + sensors.current_offset_a + self._noise(sensors.current_noise_a)
-        temperature_c = round(self.temperature_c * TEMPERATURE_STEPS_PER_C) / TEMPERATURE_STEPS_PER_C
+        capacity_ah, counted_ah = self.model.capacity_ah, self._counted_ah
+        cells_v, current_a = self._sensed()
+        temperature_c = round(self._cells.temperature_c * TEMPERATURE_STEPS_PER_C) / TEMPERATURE_STEPS_PER_C
         reading = BatteryReading(
             taken_at_s=now_s,
             cells_taken_at_s=now_s,
             identity=self._identity,
-            voltage_v=round(self.voltage_v, 2),
+            voltage_v=round(sum(self._cells.voltages_v) * PACK_STEPS_PER_V) / PACK_STEPS_PER_V,
             current_a=round(current_a * CURRENT_STEPS_PER_A) / CURRENT_STEPS_PER_A,
             cell_voltages_v=tuple(cells_v),
             cell_min_v=min(cells_v),
             cell_max_v=max(cells_v),
-            cell_temperatures_c=(temperature_c,) * sensors.temperatures,
+            cell_temperatures_c=(temperature_c,) * self._sensors.temperatures,
             charge_switch_on=self.charge_switch_on,
             discharge_switch_on=self.discharge_switch_on,
-            remaining_ah=round(self._counted_ah, 2),
+            remaining_ah=round(counted_ah * CHARGE_STEPS_PER_AH) / CHARGE_STEPS_PER_AH,
             capacity_ah=capacity_ah,
-            soc_pct=round(100 * self._counted_ah / capacity_ah, 1),
+            soc_pct=round(100 * SOC_STEPS_PER_PCT * counted_ah / capacity_ah) / SOC_STEPS_PER_PCT,
             cycles=int(self._drawn_ah / capacity_ah),
             balancing_cells=self._balancing,
             faults=self._faults,
         )
         return self._through_broken_sensors(reading) if self._broken else reading
+
+    def _sensed(self) -> tuple[list[float], float]:
+        """The cells' voltages and the current, as the sensors of now have them."""
+        sensors, voltages_v, slot = self._sensors, self._cells.voltages_v, self._noise_slot
+        current_slot = slot + len(voltages_v)
+        noise, deviation_v = _noise(), sensors.voltage_noise_v
+        self._noise_slot = (current_slot + 1) % NOISE_SLOTS
+        cells_v = [
+            round((cell_v + deviation_v * share) * CELL_STEPS_PER_V) / CELL_STEPS_PER_V
+            for cell_v, share in zip(voltages_v, noise[slot:current_slot], strict=True)
+        ]
+        return cells_v, self.current_a + sensors.current_offset_a + sensors.current_noise_a * noise[current_slot]
 
     def _make_cells(self, soc_pct: float, temperature_c: float, offsets_pct: tuple[float, ...]) -> Cells:
         model, build, count = self.model, self._build, self.model.cells
@@ -240,51 +222,44 @@ class SimulatedBattery:
             current_a = 0.0
         self.current_a = current_a
         self._cells.step(dt_s, current_a, ambient_c)
-        low_v, high_v = min(self._cells.voltages_v), max(self._cells.voltages_v)
+        high_v = max(self._cells.voltages_v)
         if high_v > BALANCE_FROM_V or self._balancing:
-            self._balance(low_v)
+            self._balance()
         if self._build.protections:
-            self._protect(low_v, high_v)
-        self._count(dt_s, low_v)
+            self._protect(high_v)
+        self._count(dt_s)
 
-    def _balance(self, low_v: float) -> None:
+    def _balance(self) -> None:
         """Bleed the cells that are well above the lowest while they are nearly full."""
-        threshold_v = max(BALANCE_FROM_V, low_v + BALANCE_SPREAD_V)
+        threshold_v = max(BALANCE_FROM_V, min(self._cells.voltages_v) + BALANCE_SPREAD_V)
         for cell in self._balancing:
             self._cells.drains_a[cell - 1] -= self._build.balance_a
         self._balancing = tuple(i for i, cell_v in enumerate(self._cells.voltages_v, 1) if cell_v > threshold_v)
         for cell in self._balancing:
             self._cells.drains_a[cell - 1] += self._build.balance_a
 
-    def _protect(self, low_v: float, high_v: float) -> None:
+    def _protect(self, high_v: float) -> None:
         values = {
             Quantity.CELL_MAX_V: high_v,
-            Quantity.CELL_MIN_V: low_v,
+            Quantity.CELL_MIN_V: min(self._cells.voltages_v),
             Quantity.TEMPERATURE_C: self.temperature_c,
             Quantity.CURRENT_A: self.current_a,
         }
-        tripped = []
-        for row in self._build.protections:
-            over = values[row.quantity] - (row.release if row.fault in self._faults else row.trip)
-            if over > 0 if row.trip > row.release else over < 0:
-                tripped.append(row)
-        self._faults = frozenset(row.fault for row in tripped)
+        rows = tripped(self._build.protections, self._faults, values)
+        self._faults = frozenset(row.fault for row in rows)
         if self._build.trips:
-            self._charge_tripped = any(row.blocks & Direction.CHARGE for row in tripped)
-            self._discharge_tripped = any(row.blocks & Direction.DISCHARGE for row in tripped)
+            self._charge_tripped = any(row.blocks & Direction.CHARGE for row in rows)
+            self._discharge_tripped = any(row.blocks & Direction.DISCHARGE for row in rows)
 
-    def _count(self, dt_s: float, low_v: float) -> None:
+    def _count(self, dt_s: float) -> None:
         """The battery's own Ah counter: it drifts with the offset of its sensor, and is set right when full."""
         capacity_ah, current_a = self.model.capacity_ah, self.current_a
         counted_ah = self._counted_ah + (current_a + self._sensors.current_offset_a) * dt_s / 3600
-        if low_v > CHARGED_CELL_V and 0 <= current_a < TAIL_CURRENT_C * capacity_ah:
-            counted_ah = capacity_ah
-        self._counted_ah = min(max(counted_ah, 0.0), capacity_ah)
         if current_a < 0:
             self._drawn_ah -= current_a * dt_s / 3600
-
-    def _noise(self, deviation: float) -> float:
-        return self._random.gauss(0, deviation) if deviation else 0.0
+        elif current_a < TAIL_CURRENT_C * capacity_ah and min(self._cells.voltages_v) > CHARGED_CELL_V:
+            counted_ah = capacity_ah
+        self._counted_ah = counted_ah if 0 <= counted_ah <= capacity_ah else min(max(counted_ah, 0.0), capacity_ah)
 
     def _through_broken_sensors(self, reading: BatteryReading) -> BatteryReading:
         def seen(datum: Datum, values: tuple[float | None, ...]) -> tuple[float | None, ...]:

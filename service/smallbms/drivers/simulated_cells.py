@@ -45,7 +45,9 @@ _HYSTERESIS_SOC: Final = 0.05
 _HEAT_J_PER_K_AH: Final = 20.0  # 2 kg for 100 Ah, 1 kJ/kgK
 _COOLING_W_PER_K: Final = 0.5  # [E] for 100 Ah, growing with Ah^⅔; 10 W/m²K, most of the surface faces other cells
 
-_Row = tuple[float, float, float, float, float, float]
+# A straight piece of the curves, from a SoC to another; OCV at 25 °C, what the column adds, and the resistance factor,
+# each at SoC 0 and how it rises with the SoC
+_Piece = tuple[float, float, float, float, float, float, float, float]
 
 
 def _at(points: Mapping[int, float], soc_pct: int) -> float:
@@ -56,24 +58,31 @@ def _at(points: Mapping[int, float], soc_pct: int) -> float:
     return points[low] + (points[high] - points[low]) * share
 
 
-def _rows(column_c: int) -> tuple[_Row, ...]:
-    """One row per % from −10 to 110: OCV at 25 °C, what the column adds, resistance factor; each with its rise."""
+def _pieces(column_c: int) -> tuple[_Piece, ...]:
+    """The pieces of 1 % each, from the lowest SoC to the highest."""
     points = [
         (
+            soc_pct / 100,
             _at(_OCV_V[25], soc_pct) + _at(_ENDS_V, soc_pct),
             _at(_OCV_V[column_c], soc_pct) - _at(_OCV_V[25], soc_pct),
             _at(_RESISTANCE, soc_pct),
         )
-        for soc_pct in range(-10, 112)
+        for soc_pct in range(-10, 111)
     ]
     return tuple(
-        (ocv, ocv2 - ocv, add, add2 - add, factor, factor2 - factor)
-        for (ocv, add, factor), (ocv2, add2, factor2) in pairwise(points)
+        (low, high, *_line(low, ocv, ocv2), *_line(low, add, add2), *_line(low, factor, factor2))
+        for (low, ocv, add, factor), (high, ocv2, add2, factor2) in pairwise(points)
     )
 
 
-_COLD_ROWS: Final = _rows(0)
-_HOT_ROWS: Final = _rows(45)
+def _line(soc: float, begin: float, end: float) -> tuple[float, float]:
+    """Where the line through two points 1 % apart is at SoC 0, and its rise."""
+    rise = 100 * (end - begin)
+    return begin - rise * soc, rise
+
+
+_COLD_PIECES: Final = _pieces(0)
+_HOT_PIECES: Final = _pieces(45)
 
 
 class Cells:
@@ -107,8 +116,9 @@ class Cells:
         self._cooling_w_per_k = _COOLING_W_PER_K * (nominal_ah / 100) ** (2 / 3)
         self._v1 = self._v2 = self._hysteresis_v = 0.0
         self._sunk_socs = [0.0] * len(socs)
-        self._dt_s = -1.0
         self._take_dt(0.0)
+        self._curves = _COLD_PIECES
+        self._pieces = [_COLD_PIECES[0]] * len(socs)
         self._take_temperature(temperature_c)
         self._move(0.0, 0.0, 0.0)
 
@@ -116,9 +126,8 @@ class Cells:
         """EMF (V) and resistance (Ω): the voltage after `dt_s` at I will be EMF + I × R."""
         if dt_s != self._dt_s:
             self._take_dt(dt_s)
-        keep1, keep2 = self._keep1, self._keep2
-        emf_v = self._ocv_v + self._weight * (self._v1 * keep1 + self._v2 * keep2)
-        r_ohm = self._warm * (self._r0_ohm + self._r1_ohm * (1 - keep1) + self._r2_ohm * (1 - keep2))
+        emf_v = self._ocv_v + self._weight * (self._v1 * self._keep1 + self._v2 * self._keep2)
+        r_ohm = self._warm * (self._r0_ohm + self._rise1_ohm + self._rise2_ohm)
         rise_ohm = self._ocv_rise_v_per_ah * dt_s / 3600  # without it parallel strings swing where the OCV is steep
         return emf_v + len(self.socs) * self._hysteresis_v, self._weight * r_ohm + rise_ohm
 
@@ -126,13 +135,18 @@ class Cells:
         """Let `current_a` flow for `dt_s`; exact but for temperature, which moves once at the end."""
         if dt_s != self._dt_s:
             self._take_dt(dt_s)
-        r0, r1, r2 = self._warm * self._r0_ohm, self._warm * self._r1_ohm, self._warm * self._r2_ohm
-        v1 = self._v1 = self._v1 * self._keep1 + current_a * r1 * (1 - self._keep1)
-        v2 = self._v2 = self._v2 * self._keep2 + current_a * r2 * (1 - self._keep2)
-        self._move(dt_s, current_a, current_a * r0 + v1 + v2)
-        heat_w = self._weight / len(self.socs) * (current_a * current_a * r0 + v1 * v1 / r1 + v2 * v2 / r2)
-        rested_c = ambient_c + (heat_w + abs(current_a) * _HYSTERESIS_V) / self._cooling_w_per_k
-        self._turn(dt_s, current_a)
+        warm, size_a = self._warm, abs(current_a)
+        warm_a = warm * current_a
+        v0 = warm_a * self._r0_ohm
+        v1 = self._v1 = self._v1 * self._keep1 + warm_a * self._rise1_ohm
+        v2 = self._v2 = self._v2 * self._keep2 + warm_a * self._rise2_ohm
+        self._move(dt_s, current_a, v0 + v1 + v2)
+        heat_w = current_a * v0 + (v1 * v1 / self._r1_ohm + v2 * v2 / self._r2_ohm) / warm
+        heat_w = self._weight / len(self.socs) * heat_w + size_a * _HYSTERESIS_V
+        rested_c = ambient_c + heat_w / self._cooling_w_per_k
+        # The hysteresis follows the current, after the step: within it the cells stay linear
+        target_v = _HYSTERESIS_V if current_a > 0 else -_HYSTERESIS_V
+        self._hysteresis_v = target_v + (self._hysteresis_v - target_v) * exp(-size_a * self._turning)
         self._take_temperature(rested_c + (self.temperature_c - rested_c) * self._keep_heat)
 
     def _move(self, dt_s: float, current_a: float, polarisation_v: float) -> None:
@@ -140,28 +154,24 @@ class Cells:
         hours = dt_s / 3600
         charge_a = current_a * CHARGE_EFFICIENCY if current_a > 0 else current_a
         socs, shares, drains_a, factors = self.socs, self._shares, self.drains_a, self.factors
-        rows, blend, hysteresis_v = self._rows, self._blend, self._hysteresis_v
+        pieces, blend, voltages_v, hysteresis_v = self._pieces, self._blend, self.voltages_v, self._hysteresis_v
         ocv_sum = rise_sum = weight_sum = 0.0
         for i, share in enumerate(shares):
             soc = socs[i] + (charge_a - drains_a[i]) * hours * share
-            if soc < _LOWEST_SOC:
-                soc = _LOWEST_SOC
-            elif soc > _HIGHEST_SOC:
-                soc = _HIGHEST_SOC
+            low, high, ocv_v, rise_v, column_v, column_rise_v, factor, factor_rise = pieces[i]
+            if not low <= soc < high:
+                soc = min(max(soc, _LOWEST_SOC), _HIGHEST_SOC)
+                pieces[i] = self._piece(soc)
+                _, _, ocv_v, rise_v, column_v, column_rise_v, factor, factor_rise = pieces[i]
             socs[i] = soc
-            place = (soc - _LOWEST_SOC) * 100
-            whole = int(place)
-            place -= whole
-            ocv_v, rise_v, column_v, column_rise_v, factor, factor_rise = rows[whole]
             rise_v += blend * column_rise_v
-            ocv_v += blend * column_v + place * rise_v
-            rise_v *= 100
-            weight = (factor + place * factor_rise) * factors[i]
+            ocv_v += blend * column_v + soc * rise_v
             if soc > _FULL_FROM_SOC:
                 full_v, full_rise_v = self._full(i, soc - _FULL_FROM_SOC)
                 ocv_v += full_v
                 rise_v += full_rise_v
-            self.voltages_v[i] = ocv_v + hysteresis_v + weight * polarisation_v
+            weight = (factor + soc * factor_rise) * factors[i]
+            voltages_v[i] = ocv_v + hysteresis_v + weight * polarisation_v
             ocv_sum += ocv_v
             rise_sum += rise_v * share
             weight_sum += weight
@@ -169,29 +179,33 @@ class Cells:
 
     def _full(self, index: int, above_soc: float) -> tuple[float, float]:
         """What a cell this far into its steep end has on top, and how that rises with its SoC."""
-        sunk_soc = min(self._sunk_socs[index], _SINKING * above_soc)
-        self._sunk_socs[index] = _SINKING * above_soc + (sunk_soc - _SINKING * above_soc) * self._keep_sinking
+        sinking_soc, sunk_soc = _SINKING * above_soc, self._sunk_socs[index]
+        if sunk_soc > sinking_soc:
+            sunk_soc = sinking_soc
+        self._sunk_socs[index] = sinking_soc + (sunk_soc - sinking_soc) * self._keep_sinking
         effective_soc = above_soc - sunk_soc
-        return _FULL_V * effective_soc * effective_soc, 2 * _FULL_V * effective_soc
-
-    def _turn(self, dt_s: float, current_a: float) -> None:
-        """The hysteresis follows the current, after the step: within it the cells stay linear."""
-        target_v = _HYSTERESIS_V if current_a > 0 else -_HYSTERESIS_V
-        moved = abs(current_a) * dt_s / (3600 * self._nominal_ah * _HYSTERESIS_SOC)
-        self._hysteresis_v = target_v + (self._hysteresis_v - target_v) * exp(-moved)
+        full_v = _FULL_V * effective_soc
+        return full_v * effective_soc, 2 * full_v
 
     def _take_temperature(self, temperature_c: float) -> None:
         """Outside 0…45 °C the OCV of the nearest column holds; the resistance goes on."""
         self.temperature_c = temperature_c
-        slowing = exp(_ARRHENIUS_K * (1 / (temperature_c + 273.15) - 1 / 298.15))
-        self._warm = _METAL + (1 - _METAL) * slowing
+        self._warm = _METAL + (1 - _METAL) * exp(_ARRHENIUS_K * (1 / (temperature_c + 273.15) - 1 / 298.15))
         if temperature_c > 25:
-            self._rows, self._blend = _HOT_ROWS, min((temperature_c - 25) / 20, 1.0)
+            curves, self._blend = _HOT_PIECES, min((temperature_c - 25) / 20, 1.0)
         else:
-            self._rows, self._blend = _COLD_ROWS, min((25 - temperature_c) / 25, 1.0)
+            curves, self._blend = _COLD_PIECES, min((25 - temperature_c) / 25, 1.0)
+        if curves is not self._curves:
+            self._curves = curves
+            self._pieces = [self._piece(soc) for soc in self.socs]
+
+    def _piece(self, soc: float) -> _Piece:
+        return self._curves[min(int((soc - _LOWEST_SOC) * 100), len(self._curves) - 1)]
 
     def _take_dt(self, dt_s: float) -> None:
         self._dt_s = dt_s
         self._keep1, self._keep2 = exp(-dt_s / _TAU1_S), exp(-dt_s / _TAU2_S)
+        self._rise1_ohm, self._rise2_ohm = self._r1_ohm * (1 - self._keep1), self._r2_ohm * (1 - self._keep2)
         self._keep_sinking = exp(-dt_s / _SINKING_S)
         self._keep_heat = exp(-dt_s * self._cooling_w_per_k / (_HEAT_J_PER_K_AH * self._nominal_ah))
+        self._turning = dt_s / (3600 * self._nominal_ah * _HYSTERESIS_SOC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import tty
+import termios
 from pathlib import Path
 from typing import Protocol
 
@@ -58,7 +58,7 @@ class PtyServer:
             raise FileExistsError(f"{self.path} exists and is no link: choose another name")
         self._times_plugged += 1
         self._master, self._slave = os.openpty()
-        tty.setraw(self._slave)
+        _make_raw(self._slave)
         os.set_blocking(self._master, False)
         asyncio.get_running_loop().add_reader(self._master, self._on_request, self._master)
         self.path.symlink_to(os.ttyname(self._slave))
@@ -90,3 +90,12 @@ class PtyServer:
                 return
             with contextlib.suppress(BlockingIOError):  # nobody reads: as on a wire, the bytes are lost
                 os.write(self._master, chunk)
+
+
+def _make_raw(terminal: int) -> None:
+    """Have every byte of a new pseudo-terminal pass as it is; the module `tty` is not on a GX."""
+    attributes = termios.tcgetattr(terminal)
+    input_flags, output_flags, local_flags = 0, 1, 3
+    for flags in (input_flags, output_flags, local_flags):
+        attributes[flags] = 0
+    termios.tcsetattr(terminal, termios.TCSANOW, attributes)

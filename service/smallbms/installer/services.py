@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from smallbms.errors import InstallError
+from smallbms.installer.programs import ask, obey
 
 STOP_S = 20.0  # the main process saves its state within 10 s
 POLL_S = 0.05
+_PID = re.compile(r": up \(pid (\d+)\)")
 
 
 class Services(Protocol):
@@ -26,7 +28,10 @@ class Services(Protocol):
         ...
 
     def restart(self, name: str) -> None:
-        """End it once; the supervisor starts it anew, whoever dies meanwhile. Does not wait."""
+        """End it once, by force where it does not obey; the supervisor starts it anew, whoever dies meanwhile.
+
+        Returns when it has ended.
+        """
         ...
 
     def is_up(self, name: str) -> bool:
@@ -51,23 +56,30 @@ class Daemontools:
         self._sleep = sleep
 
     def start(self, name: str) -> None:
-        _obey("svc", "-u", self._path(name))
+        obey("svc", "-u", self._path(name))
 
     def stop(self, name: str) -> None:
         if not self.is_up(name):
             return
-        _obey("svc", "-d", self._path(name))
-        self._wait(name)
+        before = self._pid(name)
+        obey("svc", "-d", self._path(name))
+        if not self._gone(name, before):
+            obey("svc", "-k", self._path(name))
+            if not self._gone(name, before):
+                raise InstallError(f"{name} does not end; see its log")
 
     def restart(self, name: str) -> None:
-        _obey("svc", "-t", self._path(name))
+        before = self._pid(name)
+        obey("svc", "-t", self._path(name))
+        if not self._gone(name, before):
+            obey("svc", "-k", self._path(name))
 
     def is_up(self, name: str) -> bool:
-        return _run("svstat", self._path(name)).startswith(f"{self._path(name)}: up ")
+        return ask("svstat", self._path(name)).startswith(f"{self._path(name)}: up ")
 
     def supervised(self, name: str) -> bool:
         """Whether a supervise runs for it, whatever the service does."""
-        status = _run("svstat", self._path(name))
+        status = ask("svstat", self._path(name))
         return status.startswith((f"{self._path(name)}: up ", f"{self._path(name)}: down "))
 
     def adopt(self, name: str, wrapper: Path) -> None:
@@ -76,7 +88,7 @@ class Daemontools:
         if not link.is_symlink() or link.readlink() != wrapper:
             link.unlink(missing_ok=True)
             link.symlink_to(wrapper)
-        _run("killall", "-ALRM", "svscan")  # Victron's svscan looks at once; any other within 5 s
+        ask("killall", "-ALRM", "svscan")  # Victron's svscan looks at once; any other within 5 s
 
     def dismiss(self, name: str) -> None:
         """Stop it and its log, end their supervise and take the link away."""
@@ -86,33 +98,21 @@ class Daemontools:
         self.stop(name)
         wrapper = link.resolve()
         link.unlink()  # first: svscan would start an ended supervise again
-        _run("svc", "-dx", str(wrapper), str(wrapper / "log"))
+        ask("svc", "-dx", str(wrapper), str(wrapper / "log"))
 
-    def _wait(self, name: str) -> None:
+    def _gone(self, name: str, pid: str) -> bool:
+        """Wait until that process has ended; False = it does not obey."""
         end_s = self._clock() + self._stop_s
-        while self.is_up(name):
+        while pid and self._pid(name) == pid:
             if self._clock() > end_s:
-                raise InstallError(f"{name} does not end within {self._stop_s:g} s; see its log")
+                return False
             self._sleep(POLL_S)
+        return True
+
+    def _pid(self, name: str) -> str:
+        """Return the process as svstat shows it; "" where there is none."""
+        found = _PID.search(ask("svstat", self._path(name)))
+        return found[1] if found else ""
 
     def _path(self, name: str) -> str:
         return str(self._directory / name)
-
-
-def _obey(*command: str) -> None:
-    status, said = _call(command)
-    if status:
-        raise InstallError(f"{' '.join(command)} failed: {said}")
-
-
-def _run(*command: str) -> str:
-    return _call(command)[1]
-
-
-def _call(command: Sequence[str]) -> tuple[int, str]:
-    """Run it; its status and what it said. A program that is not there is a failure like any other."""
-    try:
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-    except OSError as error:
-        return 127, f"{command[0]}: {error.strerror}"
-    return done.returncode, (done.stdout + done.stderr).strip()

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from smallbms.errors import OutputError
+from smallbms.outputs.peer import Connection, Patience
 from smallbms.outputs.protocol import PINS, PROTOCOL, Code, Refused, Role
-from smallbms.outputs.state import State, decode
+from smallbms.outputs.state import ANSWER_LIMIT, State, answered, decode
 
 ANSWER_S = 1.0
 BACKOFF_S = (0.1, 0.2, 0.5, 1.0)  # then the last one for ever
-ANSWER_LIMIT = 65536  # bytes; no state is that long
 
 
 class OutputsLike(Protocol):
@@ -69,6 +69,13 @@ class _Wire(asyncio.Protocol):
         if self._transport is not None:
             self._transport.write(json.dumps(message).encode() + b"\n")
 
+    @property
+    def connection(self) -> Connection:
+        """The socket of an open connection."""
+        assert self._transport is not None
+        connection: Connection = self._transport.get_extra_info("socket")
+        return connection
+
     def fail(self, error: OutputError) -> None:
         """Close at once; whoever waits for the end of the connection gets the error."""
         if not self.lost.done():
@@ -95,6 +102,7 @@ class OutputsClient:
         self._wire: _Wire | None = None
         self._ready = False
         self._overdue: asyncio.TimerHandle | None = None  # runs while a command is not answered
+        self._patience = Patience()
         self._asked: deque[tuple[str, asyncio.Future[State] | None]] = deque()
         self.state: State | None = None
         self.error: OutputError | None = OutputError("not connected yet")
@@ -111,18 +119,6 @@ class OutputsClient:
     def acknowledge_soon(self) -> None:
         """Say with the next command that a person has seen the failed update."""
         self._errands["update_acknowledge"] = {}
-
-    async def update_begin(self, version: str, *, cell_alarm: bool = False) -> State:
-        """Say that an update begins; return once the pins show it; raise OutputError."""
-        return await self._exchange("update_begin", version=version, cell_alarm=cell_alarm)
-
-    async def update_healthy(self, version: str) -> State:
-        """Say that this version is healthy; raise OutputError."""
-        return await self._exchange("update_healthy", version=version)
-
-    async def update_acknowledge(self) -> State:
-        """Say that a person has seen the failed update; raise OutputError."""
-        return await self._exchange("update_acknowledge")
 
     async def run(self) -> None:
         """Connect, send what `send` is given, and connect again, until cancelled."""
@@ -147,8 +143,8 @@ class OutputsClient:
         except TimeoutError:
             raise OutputError(f"{self._path} does not accept") from None
         self._wire = wire
-        await self._exchange("hello", protocol=PROTOCOL, role=Role.CONTROL, pins=self._pins)
-        await self._exchange("arm", sent_at_s=time.monotonic())
+        await self._exchange(wire, "hello", protocol=PROTOCOL, role=Role.CONTROL, pins=self._pins)
+        await self._exchange(wire, "arm", sent_at_s=time.monotonic())
         self.error, self._ready = None, True
         self._beat()
         return wire
@@ -175,8 +171,8 @@ class OutputsClient:
         if wire is None or beat is None or not self._ready or self._overdue is not None:
             return
         self._latest = None
-        silent = OutputError("the outputs process does not answer")
-        self._overdue = asyncio.get_running_loop().call_later(ANSWER_S, wire.fail, silent)
+        due_s = time.monotonic() + ANSWER_S
+        self._overdue = asyncio.get_running_loop().call_at(due_s, self._missed, wire, due_s)
         self._ask(
             "heartbeat",
             None,
@@ -192,26 +188,31 @@ class OutputsClient:
             self._overdue.cancel()
             self._overdue = None
 
+    def _missed(self, wire: _Wire, due_s: float) -> OutputError:
+        """No answer in time: a late one must not pass for that of the next line."""
+        error = self._patience.missed(wire.connection, due_s)
+        wire.fail(error)
+        return error
+
     def _ask(self, op: str, asker: asyncio.Future[State] | None, **fields: object) -> None:
         if self._wire is None:
             raise OutputError("the outputs process is not connected")
         self._asked.append((op, asker))
         self._wire.write({"op": op, **fields})
 
-    async def _exchange(self, op: str, **fields: object) -> State:
+    async def _exchange(self, wire: _Wire, op: str, **fields: object) -> State:
         answer: asyncio.Future[State] = asyncio.get_running_loop().create_future()
         self._ask(op, answer, **fields)
+        due_s = time.monotonic() + ANSWER_S
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout_at(due_s):
                 return await answer
         except TimeoutError:
-            error = OutputError(f"the outputs process does not answer {op}")
-            if self._wire is not None:
-                self._wire.fail(error)  # a late answer must not pass for that of the next line
-            raise error from None
+            raise self._missed(wire, due_s) from None
 
     def _answered(self, line: bytes) -> None:
         """An answer, to the oldest question."""
+        self._patience.answered()
         try:
             refusal, self.state = _answer(line)
             op, asker = self._asked.popleft()
@@ -244,12 +245,7 @@ class OutputsClient:
 
 def _answer(line: bytes) -> tuple[Refused | None, State]:
     """Return what a line says; the refusal of another protocol is raised, as its state may have another shape."""
-    try:
-        answer = json.loads(line)
-        refusal = None if answer["ok"] else Refused(Code(answer["code"]), str(answer["text"]))
-        state = answer["state"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise OutputError(f"the outputs process answered nonsense: {error!r}") from None
+    refusal, state = answered(line)
     if refusal is not None and refusal.code is Code.PROTOCOL_MISMATCH:
         raise refusal
     return refusal, decode(state)

@@ -17,6 +17,7 @@ from smallbms.outputs.protocol import (
     Refused,
     UpdateAcknowledge,
     UpdateBegin,
+    UpdateFailed,
     UpdateHealthy,
 )
 from smallbms.outputs.update import Update
@@ -44,7 +45,8 @@ class Guard(NamedTuple):
 
 def connect(guard: Guard) -> Guard:
     """A client took control; it has yet to arm."""
-    return guard._replace(controlled=True, armed=False, beat=None, sequence=None)
+    update = guard.update.handed_over()
+    return guard._replace(controlled=True, armed=False, beat=None, sequence=None, update=update)
 
 
 def disconnect(guard: Guard) -> Guard:
@@ -58,7 +60,7 @@ def release(guard: Guard) -> Guard:
 
 
 def obey(guard: Guard, order: Order, *, remote: bool, now_s: float, limits: Limits) -> Guard:
-    """Carry out an order of the client in control; raise Refused if it is too late or too early for it."""
+    """Carry out an order of a client that may give it; raise Refused if it is too late or too early for it."""
     guard = tick(guard, now_s, limits)
     match order:
         case Arm():
@@ -67,6 +69,8 @@ def obey(guard: Guard, order: Order, *, remote: bool, now_s: float, limits: Limi
             return _heartbeat(guard, order, now_s, limits)
         case UpdateBegin():
             return _begin_update(guard, order, remote=remote, now_s=now_s)
+        case UpdateFailed():
+            return _fail_update(guard, order)
         case UpdateHealthy():
             return _end_update(guard, order)
         case UpdateAcknowledge():
@@ -117,11 +121,19 @@ def _heartbeat(guard: Guard, beat: Heartbeat, now_s: float, limits: Limits) -> G
 
 def _begin_update(guard: Guard, order: UpdateBegin, *, remote: bool, now_s: float) -> Guard:
     shown = applied(guard, remote=remote)
-    alarm = order.cell_alarm or shown.pre_alarm or (guard.beat is not None and guard.beat.cell_alarm)
+    alarm = shown.pre_alarm or (guard.beat is not None and guard.beat.cell_alarm)
     return guard._replace(update=guard.update.begin(order.version, atd_on=shown.atd, alarm=alarm, now_s=now_s))
 
 
+def _fail_update(guard: Guard, order: UpdateFailed) -> Guard:
+    if guard.update.open:
+        raise Refused(Code.NOT_READY, "an update is under way here: only a healthy version ends it")
+    return guard._replace(update=guard.update.cut_short(order.version))
+
+
 def _end_update(guard: Guard, order: UpdateHealthy) -> Guard:
+    if guard.update.replaces_client:
+        raise Refused(Code.REPLACED, "the version that was in control when the update began cannot end it")
     if guard.beat is None or guard.beat.starting:
         raise Refused(Code.NOT_READY, "healthy only with heartbeats, and every battery read")
     return guard._replace(update=guard.update.healthy(order.version))

@@ -13,6 +13,7 @@ from smallbms.outputs.gpio import Line
 from smallbms.outputs.guard import Guard, Limits
 from smallbms.outputs.pins import Board, ReadBack
 from smallbms.outputs.protocol import (
+    ORDERS,
     PROTOCOL,
     SAFE,
     Code,
@@ -142,8 +143,11 @@ class Keeper:
         if isinstance(request, Hello):
             self._hello(client, request, now_s)
             return
-        if not self.in_control(client):
-            raise Refused(Code.HELLO_FIRST, "only a client that said hello with role control may command")
+        role = self._roles.get(client)
+        if role is None:
+            raise Refused(Code.HELLO_FIRST, "only a client that said hello may do more than ask for the state")
+        if not isinstance(request, ORDERS[role]):
+            raise Refused(Code.NOT_ALLOWED, f"a client with role {role} may not do this")
         before = self._guard
         self._guard = rules.obey(before, request, remote=remote_on(self._levels), now_s=now_s, limits=self._limits)
         if self._guard.armed and not before.armed:
@@ -165,6 +169,8 @@ class Keeper:
             self._configure(hello.pins, now_s)
             self._guard = rules.connect(self._guard)
             say("a client took control")
+        elif hello.role is Role.INSTALLER and Role.INSTALLER in self._roles.values():
+            raise Refused(Code.INSTALLER_TAKEN, "another installer is connected")
         self._roles[client] = hello.role
 
     def _configure(self, pins: Mapping[str, object], now_s: float) -> None:

@@ -51,9 +51,10 @@ PINS = {
 
 
 class Role(StrEnum):
-    """What a client may do: command, or only look on."""
+    """What a client may do: command (only one), say that an update begins (only one), or look on."""
 
     CONTROL = "control"
+    INSTALLER = "installer"
     OBSERVE = "observe"
 
 
@@ -66,10 +67,13 @@ class Code(StrEnum):
     FROM_FUTURE = "from_future"
     HELLO_FIRST = "hello_first"
     HELLO_TWICE = "hello_twice"
+    INSTALLER_TAKEN = "installer_taken"
+    NOT_ALLOWED = "not_allowed"
     NOT_ARMED = "not_armed"
     NOT_READY = "not_ready"
     OLD_SEQUENCE = "old_sequence"
     PROTOCOL_MISMATCH = "protocol_mismatch"
+    REPLACED = "replaced"
     TOO_OLD = "too_old"
     UNKNOWN_OP = "unknown_op"
 
@@ -119,7 +123,12 @@ class UpdateBegin(NamedTuple):
     """An update to `version` begins, or is tried again."""
 
     version: str
-    cell_alarm: bool = False
+
+
+class UpdateFailed(NamedTuple):
+    """The update to `version` was cut short by a reboot, of which this process knows nothing."""
+
+    version: str
 
 
 class UpdateHealthy(NamedTuple):
@@ -132,8 +141,14 @@ class UpdateAcknowledge(NamedTuple):
     """A person has seen that the update failed."""
 
 
-Order = Arm | Heartbeat | UpdateBegin | UpdateHealthy | UpdateAcknowledge  # only from the client in control
+Order = Arm | Heartbeat | UpdateBegin | UpdateFailed | UpdateHealthy | UpdateAcknowledge
 Request = Hello | GetState | Order
+
+ORDERS: dict[Role, tuple[type, ...]] = {
+    Role.CONTROL: (Arm, Heartbeat, UpdateHealthy, UpdateAcknowledge),
+    Role.INSTALLER: (UpdateBegin, UpdateFailed),
+    Role.OBSERVE: (),
+}
 
 
 def parse(line: bytes) -> Request:
@@ -253,7 +268,8 @@ OPS: dict[str, tuple[Callable[..., Request], dict[str, Callable[[object], object
         {"sequence": _whole, "step_at_s": _seconds, "outputs": command, "cell_alarm": _flag, "starting": _flag},
     ),
     "state": (GetState, {}),
-    "update_begin": (UpdateBegin, {"version": _version, "cell_alarm": _flag}),
+    "update_begin": (UpdateBegin, {"version": _version}),
+    "update_failed": (UpdateFailed, {"version": _version}),
     "update_healthy": (UpdateHealthy, {"version": _version}),
     "update_acknowledge": (UpdateAcknowledge, {}),
 }

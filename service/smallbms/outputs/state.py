@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from smallbms.errors import OutputError
-from smallbms.outputs.protocol import Command, Led
+from smallbms.outputs.protocol import Code, Command, Led, Refused
 from smallbms.outputs.remote import RemoteLevels
 from smallbms.outputs.update import UpdatePhase
+
+ANSWER_LIMIT = 65536  # bytes; no answer is that long
 
 
 class Remote(NamedTuple):
@@ -67,6 +70,16 @@ def encode(value: Any) -> Any:
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return {name: encode(part) for name, part in value._asdict().items()}
     return value
+
+
+def answered(line: bytes) -> tuple[Refused | None, Mapping[str, Any]]:
+    """Return what an answer says, why not and the state before it is decoded; raise OutputError if it is none."""
+    try:
+        answer = json.loads(line)
+        refusal = None if answer["ok"] else Refused(Code(answer["code"]), str(answer["text"]))
+        return refusal, answer["state"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise OutputError(f"the outputs process answered nonsense: {error!r}") from None
 
 
 def decode(message: Mapping[str, Any]) -> State:

@@ -4,7 +4,8 @@ ATC is off from the begin until a version is healthy. ATD stays on without a gap
 pre-alarm and no cell alarm; else it goes off with ATC. A version that just started commands ATD off because it has not
 read its batteries yet; that alone (`starting`) does not end the hold. Anything else does, and for the rest of the
 update: an ATD off for any other reason, a cell alarm, or a pre-alarm that nobody watches any more. If no version is
-healthy in time, ATD goes off as well; a retry restarts that time once.
+healthy in time, ATD goes off as well; a retry restarts that time once. Only a client that took control after the
+begin, the last one if there were several, can be the new version.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Update(NamedTuple):
     began_at_s: float = 0.0
     retried: bool = False
     holds_atd: bool = False
+    taken_over: bool = False  # a client took control since the begin
     failed: bool = False  # the last one that ended; stays through a next one until that is good
 
     @property
@@ -42,13 +44,22 @@ class Update(NamedTuple):
             return UpdatePhase.EXPIRED if self.expired else UpdatePhase.RUNNING
         return UpdatePhase.FAILED if self.failed else UpdatePhase.NONE
 
+    @property
+    def replaces_client(self) -> bool:
+        """The client in control is the version to be replaced."""
+        return self.open and not self.taken_over
+
     def begin(self, version: str, *, atd_on: bool, alarm: bool, now_s: float) -> Update:
         """Begin, or try again; `alarm` is a pre-alarm or a cell alarm."""
         holds_atd = (self.holds_atd if self.open else atd_on) and not alarm
-        begun = self._replace(version=version, open=True, holds_atd=holds_atd)
+        begun = self._replace(version=version, open=True, holds_atd=holds_atd, taken_over=False)
         if self.open and self.retried:
             return begun
         return begun._replace(began_at_s=now_s, expired=False, retried=self.open)
+
+    def handed_over(self) -> Update:
+        """A client took control."""
+        return self._replace(taken_over=self.open)
 
     def heard(self, beat: Heartbeat) -> Update:
         """Let a heartbeat end the hold; it never begins one."""
@@ -74,6 +85,10 @@ class Update(NamedTuple):
     def acknowledge(self) -> Update:
         """A person has seen the failure."""
         return self._replace(failed=False)
+
+    def cut_short(self, version: str) -> Update:
+        """A reboot ended an update that is not known here."""
+        return self._replace(version=version, failed=True)
 
     def restarted(self) -> Update:
         """What is left of it after this process was restarted: an open update has failed."""

@@ -46,9 +46,9 @@ class LocalSettings:
         self._writing: tuple[str, Value] | None = None
         self._refused: dict[str, Value] = {}
         self._failing = False
-        place = f"/Settings/Devices/{unique}"
-        declared = {name: _declared(f"{place}/{_camel(name)}", row) for name, row in _ROWS.items()}
-        declared[_INSTANCE] = Setting(f"{place}/{_INSTANCE}", f"{DEVICE_CLASS}:{instance}")
+        paths = setting_paths(unique)
+        declared = {name: _declared(paths[name], row) for name, row in _ROWS.items()}
+        declared[_INSTANCE] = Setting(paths[_INSTANCE], f"{DEVICE_CLASS}:{instance}")
         self._device = SettingsDevice(connection, declared, self._changed)
 
     async def start(self) -> None:
@@ -139,6 +139,12 @@ class LocalSettings:
         device_class, _, number = str(self._device[_INSTANCE]).partition(":")
         if device_class == DEVICE_CLASS and number.isdecimal():
             self.instance = int(number)
+
+
+def setting_paths(unique: str) -> dict[str, str]:
+    """Return the path of each of our settings in localsettings, by its name."""
+    place = f"/Settings/Devices/{unique}"
+    return {name: f"{place}/{_camel(name)}" for name in _ROWS} | {_INSTANCE: f"{place}/{_INSTANCE}"}
 
 
 def _camel(name: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from smallbms.drivers.simulated import Build, Sensors, SimulatedBattery, board_protections
+from smallbms.drivers.simulated import Build, Sensors, SimulatedBattery
+from smallbms.drivers.simulated_board import board_protections
 from smallbms.model import BankSpec, Member
 from smallbms.scenario.format import Scenario
 from smallbms.scenario.stage import Stage

@@ -9,12 +9,13 @@ from typing import Any
 
 from smallbms.changes import Acknowledge, Change
 from smallbms.core import engine, saving
-from smallbms.core.interlock import agreed, interlock
+from smallbms.core.agreement import agreed
+from smallbms.core.interlock import interlock
 from smallbms.core.state import EngineState, Inputs
 from smallbms.door import Door
 from smallbms.errors import OutputError
 from smallbms.memory import ENGINE, SETTINGS, Memory
-from smallbms.model import BankSpec, BatteryReading, Decision, Measurement, Outputs, Thresholds
+from smallbms.model import BankSpec, BatteryReading, Decision, Measurement, Outputs, Reason
 from smallbms.outputs.protocol import (
     Arm,
     Code,
@@ -24,7 +25,6 @@ from smallbms.outputs.protocol import (
     Order,
     Refused,
     UpdateAcknowledge,
-    UpdateBegin,
     UpdateHealthy,
 )
 from smallbms.outputs.state import State
@@ -65,8 +65,9 @@ class MainProcess:
         self._answer: State | None = None
         self._error: OutputError | None = None
         self._sequence = count(1)
-        self._began_update = False
+        self._newcomer = True
         self._measurement = Measurement()
+        self._taken: tuple[Reason, ...] = ()  # away, by the interlock
         self.decision: Decision | None = None
 
     @property
@@ -76,7 +77,11 @@ class MainProcess:
     def step(self, readings: Mapping[int, BatteryReading], now_s: float, wall_s: float) -> Decision:
         """Decide on the newest readings (those of a silent battery are missing), command the outputs, remember."""
         known = self._measurement.readings
-        replaced = {number: known[number] for number in readings if number in known}
+        replaced = {
+            number: known[number]
+            for number, reading in readings.items()
+            if number in known and known[number].cells_taken_at_s != reading.cells_taken_at_s
+        }
         self._measurement = Measurement(
             readings={**known, **readings}, previous={**self._measurement.previous, **replaced}
         )
@@ -90,20 +95,14 @@ class MainProcess:
             wall_s=wall_s,
         )
         self._state, decision = engine.step(self._state, inputs, now_s)
-        limits = decision.bank.model.thresholds if decision.bank.model else Thresholds()
-        outputs = interlock(decision, self._measurement, limits, self._spec, now_s)
-        self.decision = decision = agreed(decision, outputs)
+        outputs, objections = interlock(decision, self._measurement, decision.bank.thresholds, self._spec, now_s)
+        decision, self._taken = agreed(decision, outputs, objections, self._taken, wall_s)
+        self.decision = decision
         self._command([_beat(next(self._sequence), decision, outputs), *self._errands(decision, changes)], now_s)
         if decision.bank.model is not None:
             self.door.know(decision.bank.model)
         self._memory.keep(self._state, wall_s)
         return decision
-
-    def begin_update(self, version: str, now_s: float) -> None:
-        """Say that an update begins, as the last thing that this version does well."""
-        self._began_update = True
-        alarm = self.decision is not None and self.decision.cell_alarm
-        self._command([UpdateBegin(version, cell_alarm=alarm)], now_s)
 
     def stop(self, wall_s: float, *, in_good_order: bool) -> None:
         """The process ends; killed, it could keep nothing more."""
@@ -118,9 +117,12 @@ class MainProcess:
         orders: list[Order] = []
         if any(isinstance(change, Acknowledge) for change in changes):
             orders.append(UpdateAcknowledge())
-        updating = self._answer is not None and self._answer.update.phase in (UpdatePhase.RUNNING, UpdatePhase.EXPIRED)
+        if self._answer is None:
+            return orders
+        updating = self._answer.update.phase in (UpdatePhase.RUNNING, UpdatePhase.EXPIRED)
+        self._newcomer = self._newcomer and updating
         read = {battery.number for battery in decision.bank.batteries if battery.online}
-        if updating and self._readable <= read and not self._began_update:
+        if self._newcomer and not decision.waiting and self._readable <= read:
             orders.append(UpdateHealthy(self._version))
         return orders
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from smallbms.errors import OutputError
 from smallbms.outputs import guard as rules
 from smallbms.outputs.guard import Guard, Limits
-from smallbms.outputs.protocol import PINS, PROTOCOL, Arm, Command, Order
+from smallbms.outputs.protocol import PINS, PROTOCOL, Arm, Command, Order, UpdateBegin
 from smallbms.outputs.remote import RemoteLevels, remote_on
 from smallbms.outputs.state import Remote, State, UpdateState
 from smallbms.outputs.update import UpdatePhase
@@ -64,8 +64,13 @@ class OutputsProcess:
         self._look()
         if not self._guard.controlled:
             raise OutputError("the outputs process closed the connection")
-        self._guard = rules.obey(self._guard, order, remote=self._remote.on, now_s=now_s, limits=LIMITS)
+        self._carry_out(order, now_s)
         return self.state(now_s)
+
+    def begin_update(self, version: str, now_s: float) -> None:
+        """An installer says so; raise OutputError while the process is down."""
+        self._look()
+        self._carry_out(UpdateBegin(version), now_s)
 
     def state(self, now_s: float) -> State:
         """Return the pins read back; raise OutputError while the process is down."""
@@ -101,6 +106,9 @@ class OutputsProcess:
     def _remote(self) -> Remote:
         levels = RemoteLevels(l_at_minus=False, h_at_plus=False, joined=self.joined)
         return Remote(levels=levels, on=remote_on(levels))
+
+    def _carry_out(self, order: Order, now_s: float) -> None:
+        self._guard = rules.obey(self._guard, order, remote=self._remote.on, now_s=now_s, limits=LIMITS)
 
     def _look(self) -> None:
         if not self._running:

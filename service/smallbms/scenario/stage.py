@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from smallbms.drivers.simulated import SimulatedBattery
-from smallbms.errors import SettingsError
+from smallbms.errors import OutputError, SettingsError
 from smallbms.memory import SETTINGS
 from smallbms.model import BankSpec, BatteryReading, Decision
 from smallbms.scenario.figures import Sample
@@ -80,8 +80,11 @@ class Stage:
             self._said.append(f"refused: {error}")
 
     def begin_update(self, version: str) -> None:
-        if self._main is not None:
-            self._main.begin_update(version, self.now_s)
+        """What the installer says; refused while the outputs process is down."""
+        try:
+            self.outputs.begin_update(version, self.now_s)
+        except OutputError as error:
+            self._said.append(f"no update begins: {error}")
 
     def stop_main(self, *, in_good_order: bool) -> None:
         if self._main is not None:

@@ -115,7 +115,7 @@ class StepClock(Event):
 
 
 class BeginUpdate(Event):
-    """An update of the main process begins."""
+    """An installer says that an update of the main process begins; none does while the outputs process is down."""
 
     version: str = text()
 

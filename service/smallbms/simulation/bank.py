@@ -9,7 +9,8 @@ from smallbms.drivers.simulated import SimulatedBattery
 
 LEAST_FLOW_A: Final = 1e-9  # below it a string counts as resting
 
-_String = tuple[float, float, int]  # EMF, resistance, index
+_String = tuple[SimulatedBattery, ...]
+_Path = tuple[float, float, _String]  # EMF, resistance
 
 
 class SimulatedBank:
@@ -31,41 +32,42 @@ class SimulatedBank:
         `net_current_a(emf_v, resistance_ohm)` says what the world pushes into a bank that answers with
         EMF + I × R. With every path open the voltage is 0 and nothing flows.
         """
-        paths = [(*_thevenin(string, dt_s), index) for index, string in enumerate(self.strings)]
-        currents_a = [0.0] * len(paths)
+        paths = [_path(string, dt_s) for string in self.strings]
         voltage_v = current_a = 0.0
         while paths:
-            conductance = sum([1 / resistance for _, resistance, _ in paths])
-            emf_v = sum([emf / resistance for emf, resistance, _ in paths]) / conductance
-            current_a = net_current_a(emf_v, 1 / conductance)
-            voltage_v = emf_v + current_a / conductance
-            free = [path for path in paths if self._conducts(path, voltage_v)]
+            conductance = emf_a = 0.0
+            for emf, resistance, _ in paths:
+                conductance += 1 / resistance
+                emf_a += emf / resistance
+            emf_v, resistance_ohm = emf_a / conductance, 1 / conductance
+            current_a = net_current_a(emf_v, resistance_ohm)
+            voltage_v = emf_v + current_a * resistance_ohm
+            free = [path for path in paths if _conducts(path, voltage_v)]
             if len(free) == len(paths):
                 break
             paths, voltage_v, current_a = free, 0.0, 0.0
-        for emf, resistance, index in paths:
-            currents_a[index] = (voltage_v - emf) / resistance
-        for string, string_a in zip(self.strings, currents_a, strict=True):
+        currents_a = {string: (voltage_v - emf) / resistance for emf, resistance, string in paths}
+        for string in self.strings:
+            string_a = currents_a.get(string, 0.0)
             for battery in string:
                 battery.step(dt_s, string_a, ambient_c)
         return voltage_v, current_a
 
-    def _conducts(self, path: _String, voltage_v: float) -> bool:
-        """Whether every switch of the string is closed in the direction in which its current would flow."""
-        emf, resistance, index = path
-        string_a = (voltage_v - emf) / resistance
-        for battery in self.strings[index]:
-            if string_a > LEAST_FLOW_A and not battery.charge_switch_on:
-                return False
-            if string_a < -LEAST_FLOW_A and not battery.discharge_switch_on:
-                return False
-        return True
 
-
-def _thevenin(string: Sequence[SimulatedBattery], dt_s: float) -> tuple[float, float]:
+def _path(string: _String, dt_s: float) -> _Path:
+    """The string as a source, over a step of `dt_s`."""
     emf_v = resistance_ohm = 0.0
     for battery in string:
         battery_v, battery_ohm = battery.thevenin(dt_s)
         emf_v += battery_v
         resistance_ohm += battery_ohm
-    return emf_v, resistance_ohm
+    return emf_v, resistance_ohm, string
+
+
+def _conducts(path: _Path, voltage_v: float) -> bool:
+    """Whether every switch of the string is closed in the direction in which its current would flow."""
+    emf_v, resistance_ohm, string = path
+    string_a = (voltage_v - emf_v) / resistance_ohm
+    if string_a > LEAST_FLOW_A:
+        return all([battery.charge_switch_on for battery in string])
+    return string_a >= -LEAST_FLOW_A or all([battery.discharge_switch_on for battery in string])

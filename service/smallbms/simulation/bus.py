@@ -63,16 +63,19 @@ class Bus:
         """The current into a bank that answers with EMF + I × R."""
         free, obedient = self._offers(max(emf_v, self._brown_out_v), resistance_ohm)
         self.load_a = self._demand_a(free + obedient, emf_v, resistance_ohm)
-        if self._limits.ccl_a > 0:
+        if obedient and self._limits.ccl_a > 0:
             obedient = _within(obedient, self._limits.ccl_a + self.load_a - sum([offer_a for _, offer_a in free]))
         self.charge_a = _settled_a(free + obedient, emf_v, resistance_ohm, self.load_a)
         return self.charge_a - self.load_a
 
     def _offers(self, emf_v: float, resistance_ohm: float) -> tuple[list[_Offer], list[_Offer]]:
-        """What every charger would give: those without a GX, and those with."""
-        free, obedient = [], []
+        """What every charger with any power would give: those without a GX, and those with."""
+        free: list[_Offer] = []
+        obedient: list[_Offer] = []
         for charger in self._chargers:
             power_w = charger.power_w * self._sun if charger.solar else charger.power_w
+            if power_w <= 0:
+                continue
             offer_a = min(power_w / (emf_v + resistance_ohm * power_w / emf_v), charger.limit_a)
             if not charger.obeys_gx:
                 free.append((charger.setpoint_v, offer_a))
@@ -85,9 +88,11 @@ class Bus:
         if emf_v < self._brown_out_v:
             return 0.0
         power_w = self._inverter_w + self._load_w
-        offers = [offer for offer in offers if offer[0] > emf_v]  # the others give nothing
-        offered_a = sum([offer_a for _, offer_a in offers])
-        highest_v = max([emf_v, *[setpoint_v for setpoint_v, _ in offers]])
+        offered_a, highest_v = 0.0, emf_v
+        for setpoint_v, offer_a in offers:
+            if setpoint_v > emf_v:  # the others give nothing
+                offered_a += offer_a
+                highest_v = max(highest_v, setpoint_v)
         voltage_v = min(emf_v + resistance_ohm * (offered_a - power_w / emf_v), highest_v)
         if voltage_v < self._brown_out_v:
             return 0.0

@@ -78,8 +78,12 @@ class World:
 
     def readings(self, now_s: float) -> dict[int, BatteryReading]:
         """Every battery (1…n) whose cable is in, read at `now_s`."""
-        readings = {number: battery.reading(now_s) for number, battery in enumerate(self.bank.batteries, 1)}
-        return {number: reading for number, reading in readings.items() if reading is not None}
+        readings = {}
+        for number, battery in enumerate(self.bank.batteries, 1):
+            reading = battery.reading(now_s)
+            if reading is not None:
+                readings[number] = reading
+        return readings
 
     def set_load(self, name: str, power_w: float) -> None:
         """Let a load draw this from now on; a new name is a new load."""

@@ -1,0 +1,76 @@
+"""What goes to the pins and comes back from them, and what else is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from smallbms.words import Led, UpdatePhase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """The five outputs; the empty constructor is the safe state."""
+
+    atc: bool = False
+    atd: bool = False
+    pre_alarm: bool = False
+    red_led: Led = Led.ON
+    blue_led: Led = Led.OFF
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputsReadBack:
+    """What the outputs process says of the pins; `None` = that pin could not be read.
+
+    `sequence` counts the read-backs, so that "twice" means two different ones.
+    """
+
+    reachable: bool = False
+    sequence: int = 0
+    commanded: Outputs = field(default_factory=Outputs)
+    atc: bool | None = None
+    atd: bool | None = None
+    pre_alarm: bool | None = None
+    lamp_fault: bool = False
+    remote_on: bool = False
+    update: UpdatePhase = UpdatePhase.NONE
+    update_holds_discharge_off: bool = False
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorStamp:
+    code: int
+    wall_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The history page (manual §5.1); energies and Ah are positive sums, the deepest discharge is ≤ 0."""
+
+    deepest_discharge_ah: float | None = None
+    total_ah_drawn: float = 0.0
+    discharged_wh: float = 0.0
+    charged_wh: float = 0.0
+    synchronisations: int = 0
+    cycles: int = 0
+    full_discharges: int = 0
+    last_full_charge_wall_s: float | None = None
+    since_full_s: float | None = None
+    min_voltage_v: float | None = None
+    max_voltage_v: float | None = None
+    min_cell_v: float | None = None
+    max_cell_v: float | None = None
+    min_temperature_c: float | None = None
+    max_temperature_c: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceIdentity:
+    serial: str
+    version: str
+    custom_name: str = ""
+    product_name: str = "smallBMS NG"
+    product_id: int = 0xFFFF
+    instance: int = 0
+    connection: str = ""

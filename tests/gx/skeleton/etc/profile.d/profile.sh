@@ -1,0 +1,1 @@
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin

@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "stop-tty.sh $*" >>/run/serial-starter.calls
