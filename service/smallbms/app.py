@@ -9,7 +9,7 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,7 +20,7 @@ from smallbms.config import Config
 from smallbms.config_tables import Battery, SimulatedBattery
 from smallbms.core import engine, saving
 from smallbms.core.state import EngineState, Snapshot
-from smallbms.errors import BmsError, ConfigError, StoreError
+from smallbms.errors import BmsError, ConfigError
 from smallbms.inputs.vbat import VbatFile
 from smallbms.links.base import Link
 from smallbms.links.serial import SerialLine
@@ -114,7 +114,7 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str,
     name = BUS_NAME.format(serial=loop.identity.serial)
     publisher = DbusPublisher(config.dbus, name=name, door=loop.door, settings_kept=settings is not None)
     brokers = await _brokers(config, store, loop)
-    loop.publish = _everyone((publisher.publish, *(broker.publish for broker in brokers)), options)
+    loop.publish = _everyone((publisher.publish, *_to_brokers(brokers, store)), options)
     with _noted((options.noted or options.runtime) / BUS_FILE, f"{config.dbus.bus}\n{name}\n"):
         gc.collect()
         gc.freeze()  # what is here now stays: a full collection would stall the loop for milliseconds
@@ -142,26 +142,21 @@ async def _brokers(config: Config, store: Store, loop: Loop) -> tuple[MqttPublis
     """The publishers of the MQTT brokers; they are woken by each event in the log."""
     if not config.brokers:
         return ()
-    from smallbms.publish.mqtt import publisher, slot_of  # TLS and all: dear for those who have no broker
+    from smallbms.publish.mqtt import Kind, publisher, slot_of  # TLS and all: dear for those who have no broker
 
-    try:
-        newest = max((logged.sequence for logged in await store.events(1)), default=0)
-    except StoreError:
-        newest = 0
-    brokers = []
-    for table in config.brokers:
-        kept = await _load(store, slot_of(table))
-        brokers.append(
-            publisher(
-                table,
-                serial=loop.identity.serial,
-                portal_id=portal_id(),
-                door=loop.door,
-                store=store,
-                kept=kept,
-                newest=newest,
-            )
+    newest = {Kind.EVENT: await store.newest_event(), Kind.MINUTE: await store.newest_minute()}
+    brokers = [
+        publisher(
+            table,
+            serial=loop.identity.serial,
+            portal_id=portal_id(),
+            door=loop.door,
+            store=store,
+            kept=await _load(store, slot_of(table)),
+            newest=newest,
         )
+        for table in config.brokers
+    ]
 
     def wake() -> None:
         for broker in brokers:
@@ -169,6 +164,16 @@ async def _brokers(config: Config, store: Store, loop: Loop) -> tuple[MqttPublis
 
     store.on_logged = wake
     return tuple(brokers)
+
+
+def _to_brokers(brokers: Sequence[MqttPublisher], store: Store) -> Iterator[Callable[[Snapshot], None]]:
+    """Who tells them, and who keeps what they miss."""
+    if brokers:
+        from smallbms.publish.mqtt import Minutes
+
+        yield Minutes(brokers, store).publish
+    for broker in brokers:
+        yield broker.publish
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from smallbms.words import AlarmCode, Mode
 
 PREFIX = "homeassistant"
 BIRTH_TOPIC = f"{PREFIX}/status"
-EXPIRE_S = 120  # the state comes at least every 30 s
+EXPIRE_S = 60  # the state comes at least every 10 s
 
 Component = dict[str, Any]
 

@@ -202,6 +202,23 @@ def report_of(snapshot: Snapshot) -> Report:
     )
 
 
+def minute_of(snapshot: Snapshot) -> dict[str, object]:
+    """The figures that are kept for a broker that is away, one set a minute; keys as in a Report."""
+    decision, bank = snapshot.decision, snapshot.decision.bank
+    return {
+        "at": _time(snapshot.wall_s).isoformat(),
+        "soc_pct": _rounded(decision.soc_pct),
+        "voltage_v": _rounded(bank.voltage_v),
+        "current_a": _rounded(bank.current_a),
+        "cell_min_v": _rounded(bank.cell_min.value) if bank.cell_min else None,
+        "cell_max_v": _rounded(bank.cell_max.value) if bank.cell_max else None,
+        "temperature_min_c": _rounded(bank.temperature_min.value) if bank.temperature_min else None,
+        "temperature_max_c": _rounded(bank.temperature_max.value) if bank.temperature_max else None,
+        "allow_to_charge": decision.allow_to_charge,
+        "allow_to_discharge": decision.allow_to_discharge,
+    }
+
+
 def _time(wall_s: float) -> datetime:
     return datetime.fromtimestamp(round(wall_s), UTC)
 

@@ -19,6 +19,9 @@ from .slots import LoadResult, SlotFile
 
 SAVE_INTERVAL_S = 60.0
 LOG_BYTES = 1_000_000
+MINUTE_BYTES = 4_000_000  # two weeks of minutes, then thinned: some 30 days of every fourth
+LOOK_S = 0.05
+MINUTES_S = 600.0  # so many are written at once
 EVENTS_IN_MEMORY = 1000  # while the disk fails, the newest
 
 
@@ -45,8 +48,10 @@ class Store:
         self._log = EventLog(directory, "events", log_bytes, self._files)
         self.on_logged: Callable[[], None] = lambda: None  # on the loop, each time that events are on the medium
         self._log_outlet = Outlet(self._log.append, capacity=EVENTS_IN_MEMORY, interval_s=0.0)
+        self._minutes = EventLog(directory, "minutes", MINUTE_BYTES, self._files, thin=True)
+        self._minutes_outlet = Outlet(self._minutes.append, capacity=EVENTS_IN_MEMORY, interval_s=MINUTES_S)
         self._slots: dict[str, tuple[SlotFile, Outlet]] = {}
-        self._outlets = [self._log_outlet]
+        self._outlets = [self._log_outlet, self._minutes_outlet]
         self._changed = threading.Condition()  # guards the outlets; never held during a call of the disk
         self._thread: threading.Thread | None = None
         self._ended = asyncio.Event()
@@ -87,6 +92,27 @@ class Store:
     def log(self, event: JsonObject) -> None:
         """Append to the event log at once."""
         self._put(self._log_outlet, event, urgent=True)
+
+    def note(self, minute: JsonObject) -> None:
+        """Append to the log of minutes, ten at a time."""
+        self._put(self._minutes_outlet, minute, urgent=False)
+
+    async def minutes_after(self, sequence: int, most: int) -> list[LoggedEvent]:
+        """Like `events_after` of what was noted, the newest too. Raises StoreError."""
+        with self._changed:
+            self._minutes_outlet.hasten(self._clock())
+            self._changed.notify()
+        while self._minutes_outlet.is_waiting and self._minutes_outlet.error is None and not self._closing:
+            await asyncio.sleep(LOOK_S)
+        return await asyncio.to_thread(self._minutes.read_after, sequence, most)
+
+    async def newest_event(self) -> int:
+        """The number of the newest event; 0 if there is none, or nobody can tell."""
+        return await _newest(self._log)
+
+    async def newest_minute(self) -> int:
+        """The same of what was noted."""
+        return await _newest(self._minutes)
 
     async def events(self, newest: int) -> list[LoggedEvent]:
         """The newest that the log holds, oldest first. Raises StoreError."""
@@ -190,3 +216,10 @@ class Store:
 def _write_newest(slot: SlotFile, waiting: Sequence[JsonObject]) -> int:
     slot.write(waiting[-1])
     return len(waiting)
+
+
+async def _newest(log: EventLog) -> int:
+    try:
+        return max((logged.sequence for logged in await asyncio.to_thread(log.read, 1)), default=0)
+    except StoreError:
+        return 0

@@ -55,11 +55,12 @@ class Mosquitto:
 
 
 class Listener:
-    """Another program at the broker: hears all, may say something."""
+    """Another program at the broker: hears all, may say something; with a `session` the broker keeps all for it."""
 
-    def __init__(self, port: int, *filters: str, **login: str) -> None:
+    def __init__(self, port: int, *filters: str, session: str = "", **login: str) -> None:
         self.messages: list[tuple[str, bytes, bool]] = []
-        self._client = Client(CallbackAPIVersion.VERSION2)
+        self._client = Client(CallbackAPIVersion.VERSION2, session, clean_session=not session)
+        self._client.reconnect_delay_set(1, 1)
         if login:
             self._client.username_pw_set(**login)
         self._subscribed = False

@@ -19,7 +19,7 @@ from smallbms.changes import Change
 from smallbms.config_tables import MqttTable
 from smallbms.door import Door
 from smallbms.errors import ConfigError
-from smallbms.publish.mqtt import MqttPublisher, publisher
+from smallbms.publish.mqtt import Kind, MqttPublisher, publisher
 from smallbms.store import LoggedEvent
 
 ROOT = "device/bms_SB0123456789"
@@ -30,10 +30,14 @@ class Log:
 
     def __init__(self) -> None:
         self.logged: list[LoggedEvent] = []
+        self.minutes: list[LoggedEvent] = []
         self.slots: dict[str, dict[str, object]] = {}
 
     async def events_after(self, sequence: int, most: int) -> list[LoggedEvent]:
         return [one for one in self.logged if one.sequence > sequence][:most]
+
+    async def minutes_after(self, sequence: int, most: int) -> list[LoggedEvent]:
+        return [one for one in self.minutes if one.sequence > sequence][:most]
 
     def save(self, name: str, data: dict[str, object]) -> None:
         self.slots[name] = data
@@ -44,7 +48,13 @@ def made(log: Log, kept: dict[str, Any] | None = None, newest: int = 0, **table:
     door = Door(Rig().settings, changes.append)
     settings = MqttTable(host="127.0.0.1", **table)
     return publisher(
-        settings, serial="SB0123456789", portal_id="0123456789ab", door=door, store=log, kept=kept, newest=newest
+        settings,
+        serial="SB0123456789",
+        portal_id="0123456789ab",
+        door=door,
+        store=log,
+        kept=kept,
+        newest={Kind.EVENT: newest, Kind.MINUTE: 0},
     )
 
 
@@ -129,14 +139,18 @@ def test_a_password_that_cannot_be_read_is_a_wrong_configuration() -> None:
 
 async def test_events_arrive_once_in_order_and_what_the_broker_has_is_remembered(tmp_path: Path) -> None:
     log = Log()
+    log.minutes = [LoggedEvent(sequence=n, event={}) for n in range(1, 251)]
     log.logged = [LoggedEvent(sequence=n, event={"code": str(n)}) for n in range(1, 251)]
-    async with broker(tmp_path) as one, listening(one.port, f"{ROOT}/event") as listener:
+    async with broker(tmp_path) as one, listening(one.port, f"{ROOT}/event", f"{ROOT}/minute") as listener:
         async with at_work(made(log, newest=50, port=one.port)):
-            await wait_for(lambda: len(listener.messages) == 200, "all events after the 50th")
+            await wait_for(lambda: len(listener.messages) == 450, "all events after the 50th")
         [slot] = log.slots.values()
         async with at_work(made(log, kept=slot, port=one.port)) as again:
             log.logged.append(LoggedEvent(sequence=900, event={"code": "900"}))
             again.wake()
-            await wait_for(lambda: len(listener.messages) > 200, "the newest event")
-    codes = [payload for _, payload, _ in listener.messages]
-    assert codes == [b'{"id": "bms_SB0123456789-%d", "code": "%d"}' % (n, n) for n in (*range(51, 251), 900)]
+            await wait_for(lambda: len(listener.messages) > 450, "the newest event")
+    minutes = [b'{"id": "bms_SB0123456789-minute-%d"}' % n for n in range(1, 251)]
+    assert listener.of(f"{ROOT}/minute") == minutes
+    assert listener.of(f"{ROOT}/event") == [
+        b'{"id": "bms_SB0123456789-event-%d", "code": "%d"}' % (n, n) for n in (*range(51, 251), 900)
+    ]

@@ -7,13 +7,14 @@ from typing import Any, Protocol
 
 from smallbms.config_tables import MqttTable
 from smallbms.publish.mqtt.broker import MqttPublisher
+from smallbms.publish.mqtt.minutes import Minutes
 from smallbms.publish.mqtt.mirror import VenusMirror
-from smallbms.publish.mqtt.notes import Notes, Shelf
+from smallbms.publish.mqtt.notes import Kind, Notes, Shelf
 from smallbms.publish.mqtt.speaker import Door
 from smallbms.publish.mqtt.topics import OwnTopics
 from smallbms.publish.mqtt.uplink import Backlog, Uplink
 
-__all__ = ["MqttPublisher", "publisher", "slot_of"]
+__all__ = ["Kind", "Minutes", "MqttPublisher", "publisher", "slot_of"]
 
 
 def slot_of(table: MqttTable) -> str:
@@ -33,12 +34,12 @@ def publisher(
     door: Door,
     store: Store,
     kept: Mapping[str, Any] | None,
-    newest: int,
+    newest: Mapping[Kind, int],
 ) -> MqttPublisher:
-    """The publisher of one broker; with nothing `kept` it hears of the events after number `newest`."""
+    """The publisher of one broker; with nothing `kept` it hears of what comes after the `newest`."""
     origin = f"MQTT {table.host}"
     topics = OwnTopics(serial, door, origin, discover=table.homeassistant, commands=table.commands)
     others = (VenusMirror(portal_id, door, origin, commands=table.commands),) if table.venus else ()
     notes = Notes(store, slot_of(table), kept, newest=newest)
-    uplink = Uplink(f"{topics.root}/event", topics.client_id, store, notes)
+    uplink = Uplink(topics.root, topics.client_id, store, notes)
     return MqttPublisher(table, topics=topics, others=others, uplink=uplink, notes=notes)

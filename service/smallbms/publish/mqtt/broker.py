@@ -49,6 +49,11 @@ class MqttPublisher:
         self._failed = False
         self._refused: set[str] = set()
 
+    @property
+    def is_away(self) -> bool:
+        """Whether the broker hears nothing now."""
+        return self._lost
+
     def publish(self, snapshot: Snapshot) -> None:
         """Show a Snapshot; returns at once, whether there is a broker or not."""
         now_s = asyncio.get_running_loop().time()

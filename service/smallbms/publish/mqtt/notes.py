@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, Protocol
 
-_EVENT, _DISCOVERED = "event", "discovered"
+_DISCOVERED = "discovered"
+
+
+class Kind(StrEnum):
+    """What waits for a broker, and its own topic."""
+
+    EVENT = "event"
+    MINUTE = "minute"
 
 
 class Shelf(Protocol):
@@ -15,20 +23,24 @@ class Shelf(Protocol):
 
 
 class Notes:
-    """`event`: the number of the newest event that the broker has; `discovered`: Home Assistant was told of us.
+    """The number of the newest event and minute that the broker has; `discovered`: Home Assistant was told of us.
 
-    `kept` is what `slot` held at the start, None for a new broker: it hears of events after `newest`.
+    `kept` is what `slot` held at the start, None for a new broker: it hears of what comes after the `newest`.
     """
 
-    def __init__(self, shelf: Shelf, slot: str, kept: Mapping[str, Any] | None, *, newest: int) -> None:
+    def __init__(self, shelf: Shelf, slot: str, kept: Mapping[str, Any] | None, *, newest: Mapping[Kind, int]) -> None:
         self._shelf = shelf
         self._slot = slot
-        event = kept.get(_EVENT) if kept else None
-        self.event = event if isinstance(event, int) else newest
-        self.discovered = kept is not None and kept.get(_DISCOVERED) is True
+        kept = kept or {}
+        self._marks = {kind: number if isinstance(number := kept.get(kind), int) else newest[kind] for kind in Kind}
+        self.discovered = kept.get(_DISCOVERED) is True
 
-    def has_event(self, number: int) -> None:
-        self.event = number
+    def mark(self, kind: Kind) -> int:
+        return self._marks[kind]
+
+    def has(self, kind: Kind, number: int) -> None:
+        """The broker has this one, and all before it."""
+        self._marks[kind] = number
         self._save()
 
     def has_discovered(self, discovered: bool) -> None:
@@ -37,4 +49,5 @@ class Notes:
             self._save()
 
     def _save(self) -> None:
-        self._shelf.save(self._slot, {_EVENT: self.event, _DISCOVERED: self.discovered})
+        marks: dict[str, object] = {kind.value: number for kind, number in self._marks.items()}
+        self._shelf.save(self._slot, {**marks, _DISCOVERED: self.discovered})

@@ -21,7 +21,7 @@ from smallbms.publish.report import Report, report_of, to_json
 from smallbms.wording import refusal, shown
 
 STATE_EVERY_S = 1.0
-STATE_REPEAT_S = 30.0  # though nothing changed: who listens knows that we are well
+STATE_REPEAT_S = 10.0  # though nothing changed: who listens knows that we are well
 ANSWERS_KEPT = 100  # for a broker that takes nothing
 WISH_LIMIT = 4096  # bytes
 ONLINE, OFFLINE = b"online", b"offline"
