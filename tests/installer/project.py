@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 COPIED = (
     "service/venus/environment.sh",
     "service/venus/post-hook.sh",
+    "service/venus/pre-hook.sh",
     "service/venus/smallbms",
     "service/venus/supervised/run",
     "service/venus/supervised/log/run",

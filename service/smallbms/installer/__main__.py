@@ -12,6 +12,7 @@ from smallbms.errors import BmsError
 from smallbms.installer import bundle, stick, venus, verbs
 from smallbms.installer.console import Console
 from smallbms.installer.layout import layout_of
+from smallbms.installer.update import machine_of
 
 HERE = Path(__file__).parents[3]  # the directory of the version, or of the sources, that this code is of
 DONE, FAILED = 0, 1
@@ -69,8 +70,9 @@ def _install(arguments: Namespace) -> bool:
 
 
 def _stick(arguments: Namespace) -> bool:
-    layout, console = layout_of(arguments.root), Console(yes=True)
-    return stick.arrive(layout, console, HERE, arguments.archive, arguments.config)
+    console = Console(yes=True)
+    machine = machine_of(layout_of(arguments.root), console.say)
+    return stick.arrive(machine, console, HERE, arguments.archive, arguments.config)
 
 
 def _uninstall(arguments: Namespace) -> bool:

@@ -20,7 +20,7 @@ from smallbms.installer.tree import BUNDLE, MANIFEST, Bundle, manifest_line, wri
 
 ARCHITECTURES = ("armv7l", "aarch64")  # of every GX from v3.60 on
 SHIPPED = ("service", "ext", "install.sh", "setup.cfg", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE")
-HOOK = "service/venus/post-hook.sh"
+HOOKS = ("pre-hook.sh", "post-hook.sh")  # in service/venus; update-data.sh of Venus OS runs them
 INCOMING = f"apps/{NAME}/incoming"  # below /data, where Venus OS unpacks what lies on a stick
 USB_ARCHIVE = "venus-data.tar.gz"
 _LEFT_OUT = ("__pycache__", ".egg-info", "wheels-")
@@ -49,8 +49,10 @@ def build(project: Path, out: Path, architecture: str, cache: Path) -> tuple[Pat
     archive = File(content=packed(files, time_s))
     name = f"{top}-{architecture}.tar.gz"
     checksum = File(content=manifest_line(hashlib.sha256(archive.content).hexdigest(), name).encode())
-    hook = File(content=(project / HOOK).read_bytes(), executable=True)
-    usb = {"rc/post-hook.sh": hook, f"{INCOMING}/{name}": archive, f"{INCOMING}/{name}{CHECKSUM}": checksum}
+    usb = {f"{INCOMING}/{name}": archive, f"{INCOMING}/{name}{CHECKSUM}": checksum}
+    usb |= {
+        f"rc/{hook}": File(content=(project / "service/venus" / hook).read_bytes(), executable=True) for hook in HOOKS
+    }
     directory = out / architecture
     directory.mkdir(parents=True, exist_ok=True)
     (directory / name).write_bytes(archive.content)
