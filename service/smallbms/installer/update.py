@@ -38,6 +38,7 @@ class Times:
     """How long to wait for what."""
 
     outputs_s: float = 10.0  # for a new outputs process to answer
+    told_s: float = 0.5  # for everyone on the bus to hear that an update is under way
     poll_s: float = 0.25
 
 
@@ -95,6 +96,7 @@ def _begin(machine: Machine, update: Journal) -> Stage:
         machine.say(f"The update cannot begin: {error}.")
         return Stage.BACK
     machine.say("Charging is off until a version is healthy.")
+    machine.sleep(machine.times.told_s)
     return Stage.SWITCH
 
 
