@@ -32,6 +32,7 @@ from smallbms.outputs.own import OwnOutputs
 from smallbms.publish.dbus import DbusPublisher
 from smallbms.settings import from_json
 from smallbms.store import Store
+from smallbms.watchdog import DIRECTORY, WatchdogFile
 
 OUTPUTS_SOCKET = "outputs.sock"
 BUS_FILE = "bus"
@@ -108,6 +109,8 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str,
     loop, vbat = await _assemble(config, store, Memory(store), settings, socket_path)
     links = _links(config, loop.on_reading, options.drive)
     loop.attach(links)
+    kept_alive = DIRECTORY / config.service.name
+    watchdog = WatchdogFile(kept_alive, lambda: loop.stepped_at_s) if config.service.watchdog_file else None
     name = BUS_NAME.format(serial=loop.identity.serial)
     publisher = DbusPublisher(config.dbus, name=name, door=loop.door, settings_kept=settings is not None)
     loop.publish = _everyone(publisher.publish, options)
@@ -124,10 +127,14 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str,
                     tasks.create_task(own.run())
                 if vbat is not None:
                     tasks.create_task(vbat.run())
+                if watchdog is not None:
+                    tasks.create_task(watchdog.run())
                 await options.stop.wait()
                 raise _Stop
         except* _Stop:
             _log.info("stopping: the outputs float")
+            if watchdog is not None:
+                watchdog.remove()
         finally:
             loop.keep_all()
 
