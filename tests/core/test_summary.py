@@ -155,3 +155,25 @@ def test_the_last_four_errors_are_kept_newest_first() -> None:
     assert [stamp.code for stamp in rig.state.last_errors] == codes[:1:-1]
     walls = [stamp.wall_s for stamp in rig.state.last_errors]
     assert walls == sorted(walls, reverse=True)
+
+
+def test_it_wakes_when_a_release_is_due_and_when_a_battery_will_be_lost() -> None:
+    rig = Rig(2).start()
+    rig.battery.cells_v[0] = 3.8
+    rig.advance(1.0)
+    rig.battery.cells_v[0] = 3.3
+    rig.advance(0.3)
+    rig.advance(9.8)
+    assert rig.decision.wake_at_s == pytest.approx(rig.now_s + 0.2)
+    rig.advance(0.2)
+    assert rig.allowed == (True, True)
+    rig.batteries[2].answers = False
+    rig.advance(8.8)
+    assert rig.decision.wake_at_s == pytest.approx(rig.now_s + 0.2)
+
+
+def test_only_the_second_reading_of_a_high_cell_is_urgent() -> None:
+    rig = Rig(2).start()
+    rig.batteries[2].cells_v[0] = 3.8
+    assert rig.advance(0.5).urgent_cells == {2}
+    assert rig.advance(0.5).urgent_cells == frozenset()
