@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from dbus_fast.aio import MessageBus
-from private_bus import Connector, Daemon, Peer
 
+from private_bus import Connector, Daemon, Peer
 from velib_python._library import LibraryName
 from velib_python.connection import Connection, connect
 
 
 @pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
+async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
     running = Daemon(tmp_path)
+    await running.start()
     yield running
-    running.resume()
-    running.kill()
+    await running.kill()
 
 
 @pytest.fixture(params=["dbus-next", "dbus-fast"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from dbus_fast.aio import MessageBus
 
 from core.bench_battery import Rig
-from ext.private_bus import Daemon, Peer
+from private_bus import Daemon, Peer
 from publish.stage import Stage, on_the_bus
 from velib_python._library import LibraryName
 
@@ -18,10 +18,11 @@ StageMaker = Callable[..., Stage]
 
 
 @pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
+async def daemon(tmp_path: Path) -> AsyncIterator[Daemon]:
     running = Daemon(tmp_path)
+    await running.start()
     yield running
-    running.kill()
+    await running.kill()
 
 
 @pytest.fixture(params=["dbus-next", "dbus-fast"])
