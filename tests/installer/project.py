@@ -17,6 +17,7 @@ COPIED = (
     "service/venus/smallbms",
     "service/venus/supervised/run",
     "service/venus/supervised/log/run",
+    "service/backoff.sh",
     "service/dbus-smallbms-ng/run",
     "service/smallbms-outputs/run",
     "service/smallbms.example.toml",

@@ -27,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
     except OSError as error:
         print(f"{error.filename}: {error.strerror}" if error.filename else error, file=sys.stderr)
+    except KeyboardInterrupt:
+        print("stopped; the same command again does the rest", file=sys.stderr)
     return FAILED
 
 
@@ -43,7 +45,11 @@ def _parser() -> ArgumentParser:
     build = add("bundle", _bundle, "build the archives that install offline")
     build.add_argument("--out", type=Path, default=HERE / "out", metavar="DIR", help="where (default: out)")
     build.add_argument(
-        "--arch", nargs="+", default=bundle.ARCHITECTURES, metavar="ARCH", help="armv7l, aarch64, x86_64"
+        "--arch",
+        nargs="+",
+        default=bundle.ARCHITECTURES,
+        metavar="ARCH",
+        help="armv7l, aarch64, x86_64; any: for Debian",
     )
     install = add("install", _install, "install this version")
     install.add_argument("--config", type=Path, metavar="FILE", help="the configuration, if there is none yet")
