@@ -188,6 +188,7 @@ def check_figures(rig: Rig) -> None:
     assert decision.time_to_go_s is None or (decision.time_to_go_s % 60 == 0 and decision.time_to_go_s <= 864_000)
     assert set(decision.alarms) == set(AlarmCode)
     _assert_finite(decision, "decision")
+    _assert_finite(rig.told.reasons, "told")
     page = json.loads(json.dumps(saving.saved(rig.state, rig.wall_s), allow_nan=False))
     state, notices = saving.restored(page, rig.now_s, rig.wall_s)
     assert notices == ()
