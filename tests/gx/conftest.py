@@ -7,7 +7,7 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -43,6 +43,23 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed_data(image: Path, archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The /data of a GX on which this version was installed, and has worked."""
     return Path(_once(tmp_path_factory, "installed", lambda folder: asyncio.run(_install(folder, image, archive))))
+
+
+@pytest.fixture(scope="session")
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A newer version that works."""
+    return Path(_once(tmp_path_factory, "newer", lambda folder: _another(folder, archives.NEWER)))
+
+
+@pytest.fixture(scope="session")
+def bad(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A newer version that passes its self-test and then hangs."""
+    hangs = {archives.RUN: "#!/bin/sh\nexec sleep 1000000\n"}
+    return Path(_once(tmp_path_factory, "bad", lambda folder: _another(folder, archives.BAD, hangs)))
+
+
+def _another(folder: Path, version: str, replaced: Mapping[str, str] | None = None) -> str:
+    return str(archives.build(folder / "out", archives.another(folder / "project", version, replaced)))
 
 
 async def _install(folder: Path, image: Path, archive: Path) -> str:
