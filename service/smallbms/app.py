@@ -29,15 +29,14 @@ from smallbms.loop import Loop
 from smallbms.memory import DEVICE, ENGINE, SETTINGS, Memory, machine_seed, new_serial
 from smallbms.model import BatteryReading, DeviceIdentity
 from smallbms.outputs.own import OwnOutputs
+from smallbms.places import BUS_FILE, SERVICE_PREFIX
 from smallbms.publish.dbus import DbusPublisher
 from smallbms.settings import from_json
 from smallbms.store import Store
 from smallbms.watchdog import DIRECTORY, WatchdogFile
 
 OUTPUTS_SOCKET = "outputs.sock"
-BUS_FILE = "bus"
 LOCK_FILE = "main.lock"
-BUS_NAME = "com.victronenergy.battery.smallbms_{serial}"
 
 _log = logging.getLogger(__name__)
 
@@ -111,7 +110,7 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str,
     loop.attach(links)
     kept_alive = DIRECTORY / config.service.name
     watchdog = WatchdogFile(kept_alive, lambda: loop.stepped_at_s) if config.service.watchdog_file else None
-    name = BUS_NAME.format(serial=loop.identity.serial)
+    name = SERVICE_PREFIX + loop.identity.serial
     publisher = DbusPublisher(config.dbus, name=name, door=loop.door, settings_kept=settings is not None)
     loop.publish = _everyone(publisher.publish, options)
     with _noted((options.noted or options.runtime) / BUS_FILE, f"{config.dbus.bus}\n{name}\n"):
