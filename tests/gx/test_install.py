@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ async def test_it_is_back_after(what: str, installed: Site) -> None:
     assert "rc.local of somebody else" in installed.gx.said()
 
 
-async def test_its_limits_and_what_it_costs(installed: Site, record_property: pytest.RecordProperty) -> None:
+async def test_its_limits_and_what_it_costs(installed: Site, record_property: Callable[[str, object], None]) -> None:
     await installed.start()
     async with installed.bus() as client:
         await client.appeared()
