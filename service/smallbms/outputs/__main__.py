@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import errno
 import fcntl
 import os
@@ -18,15 +17,19 @@ from smallbms.errors import OutputError
 from smallbms.outputs.console import say
 from smallbms.outputs.guard import Limits
 from smallbms.outputs.keeper import Keeper
+from smallbms.outputs.options import Options, parse, usage
 from smallbms.outputs.server import Server
 
-ALONE_S = 300.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def main() -> int:
-    """Run; return the exit status: 0 told to stop, 1 the socket cannot be had."""
-    options = _parse()
+    """Run; return the exit status: 0 told to stop, 1 the socket cannot be had, 2 a wrong command line."""
+    try:
+        options = parse(sys.argv[1:])
+    except ValueError as error:
+        sys.stderr.write(f"{usage()}{error}\n")
+        return 2
     try:
         with ExitStack() as stack:
             return _run(options, stack)
@@ -35,8 +38,8 @@ def main() -> int:
         return 1
 
 
-def _run(options: argparse.Namespace, stack: ExitStack) -> int:
-    path: str = options.socket
+def _run(options: Options, stack: ExitStack) -> int:
+    path = options.socket
     os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
     _lock(f"{path}.lock", stack)
     stop = _stop_socket(stack)
@@ -48,16 +51,6 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
     say(f"smallbms-outputs at {path}, pid {os.getpid()}")
     Server(listener, stop, keeper, options.alone_s if options.own else None).run()
     return 0
-
-
-def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="smallbms-outputs", description=__doc__)
-    parser.add_argument("--socket", required=True, help="path of the Unix socket, mode 0600")
-    parser.add_argument("--silence-s", type=float, default=Limits().silence_s, help="off after no command for so long")
-    parser.add_argument("--update-s", type=float, default=Limits().update_s, help="time for an update to be healthy")
-    parser.add_argument("--own", action="store_true", help="end by itself when nobody is in control")
-    parser.add_argument("--alone-s", type=float, default=ALONE_S, help="how long --own waits for that")
-    return parser.parse_args()
 
 
 def _lock(path: str, stack: ExitStack) -> None:

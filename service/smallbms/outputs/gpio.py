@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import glob
 import os
 import struct
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from enum import IntFlag
-from typing import NamedTuple
 
 from smallbms.errors import OutputError
+from smallbms.outputs.lean import NamedTuple
 
 CONSUMER = "smallbms-outputs"
 CHIP_INFO = struct.Struct("<32s32sI")
@@ -176,8 +175,8 @@ def open_chip(name: str) -> Iterator[Chip]:
             yield chip
         return
     labels = []
-    for path in sorted(glob.glob("/dev/gpiochip*")):
-        with closing(Chip(path)) as chip:
+    for node in sorted(node for node in os.listdir("/dev") if node.startswith("gpiochip")):
+        with closing(Chip(f"/dev/{node}")) as chip:
             labels.append(chip.label)
             if chip.label == name:
                 yield chip

@@ -5,14 +5,17 @@ from __future__ import annotations
 import selectors
 import socket
 import time
-from typing import Any
 
 from smallbms.outputs.clients import Client, Gone
 from smallbms.outputs.console import say
 from smallbms.outputs.gpio import Line
 from smallbms.outputs.keeper import Keeper
+from smallbms.outputs.lean import TYPE_CHECKING
 from smallbms.outputs.protocol import LINE_LIMIT, Code, Refused, parse
 from smallbms.outputs.state import encode
+
+if TYPE_CHECKING:
+    from typing import Any
 
 TICK_S = 0.25  # pins and remote inputs are read this often at least
 CLIENT_LIMIT = 16
