@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from smallbms.errors import BmsError
-from smallbms.installer import bundle, stick, venus, verbs
+from smallbms.installer import bundle, debian, stick, venus, verbs
 from smallbms.installer.console import Console
-from smallbms.installer.layout import layout_of
+from smallbms.installer.layout import System, layout_of
 from smallbms.installer.update import machine_of
 
 HERE = Path(__file__).parents[3]  # the directory of the version, or of the sources, that this code is of
@@ -53,6 +53,7 @@ def _parser() -> ArgumentParser:
     )
     install = add("install", _install, "install this version")
     install.add_argument("--config", type=Path, metavar="FILE", help="the configuration, if there is none yet")
+    install.add_argument("--wheels", type=Path, metavar="DIR", help="on Debian: take packages from here, not the index")
     uninstall = add("uninstall", _uninstall, "take everything away; configuration and state stay")
     uninstall.add_argument("--purge", action="store_true", help="configuration, state and settings go too")
     for verb in (install, uninstall):
@@ -72,7 +73,10 @@ def _bundle(arguments: Namespace) -> bool:
 
 
 def _install(arguments: Namespace) -> bool:
-    return venus.install(layout_of(arguments.root), Console(yes=arguments.yes), HERE, arguments.config)
+    layout, console = layout_of(arguments.root), Console(yes=arguments.yes)
+    if layout.system is System.DEBIAN:
+        return debian.install(layout, console, HERE, arguments.config, arguments.wheels)
+    return venus.install(layout, console, HERE, arguments.config)
 
 
 def _stick(arguments: Namespace) -> bool:
@@ -82,7 +86,9 @@ def _stick(arguments: Namespace) -> bool:
 
 
 def _uninstall(arguments: Namespace) -> bool:
-    return venus.uninstall(layout_of(arguments.root), Console(yes=arguments.yes), purge=arguments.purge)
+    layout = layout_of(arguments.root)
+    uninstall = debian.uninstall if layout.system is System.DEBIAN else venus.uninstall
+    return uninstall(layout, Console(yes=arguments.yes), purge=arguments.purge)
 
 
 if __name__ == "__main__":

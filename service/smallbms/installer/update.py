@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from smallbms.errors import OutputError
-from smallbms.installer import disk, journal
+from smallbms.installer import disk, journal, units
 from smallbms.installer.journal import Journal, Stage
 from smallbms.installer.layout import MAIN, OUTPUTS, Layout, System
 from smallbms.installer.services import Daemontools, Services
@@ -145,7 +145,9 @@ def _watch(machine: Machine, update: Journal) -> Stage:
 
 
 def _finish(machine: Machine, update: Journal) -> None:
-    """The version that ran stays for a rollback; older ones go."""
+    """The version that ran stays for a rollback; older ones go. What systemd has is the new version's from now on."""
+    if machine.layout.system is System.DEBIAN:
+        units.put(machine.layout)
     for directory in machine.layout.versions.iterdir():
         if directory.name not in (update.older, update.newer):
             shutil.rmtree(directory, ignore_errors=True)
