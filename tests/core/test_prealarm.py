@@ -191,6 +191,6 @@ def test_it_comes_back_with_atd_while_the_soc_is_not_1_percent_above_its_level()
     rig.advance(50.0)
     assert rig.decision.soc_pct == pytest.approx(15.5, abs=0.1)
     assert not rig.decision.pre_alarm
-    rig.settings = Settings()
-    rig.advance(0.5)
-    assert rig.decision.pre_alarm
+    rig.battery.current_a, rig.settings = 0.0, Settings()
+    assert rig.advance(0.5).pre_alarm
+    assert rig.advance(60.0).pre_alarm
