@@ -12,7 +12,7 @@ from smallbms.outputs.protocol import Command, Led
 from smallbms.outputs.remote import RemoteLevels
 from smallbms.outputs.state import Remote, State, UpdateState
 from smallbms.outputs.update import UpdatePhase as TheirPhase
-from smallbms.readback import read_back
+from smallbms.readback import Follower, read_back
 from smallbms.words import Led as OurLed
 from smallbms.words import UpdatePhase
 
@@ -107,3 +107,36 @@ def test_every_phase_of_an_update_has_its_word_here(phase: TheirPhase) -> None:
 def test_the_remote_is_what_the_outputs_process_makes_of_its_terminals() -> None:
     levels = RemoteLevels(l_at_minus=False, h_at_plus=False)
     assert not read_back(state(remote=Remote(levels=levels, on=False)), None).remote_on
+
+
+def test_while_all_pins_follow_only_what_changes_is_new() -> None:
+    follower = Follower()
+    assert follower.follow(None, None) == follower.now == read_back(None, None)
+    follower.follow(state(), None)
+    first = follower.now
+    assert first == read_back(state(), None)
+    assert follower.follow(state(readings=12, uptime_s=2.0, sequence=5), None) is first
+    assert follower.now is first
+    news = state(remote=Remote(levels=None, on=False), readings=13)
+    assert follower.follow(news, None) is first
+    assert follower.now == read_back(news, None)
+
+
+@pytest.mark.parametrize("level", [False, None])
+def test_each_reading_of_a_pin_that_does_not_follow_counts(level: bool | None) -> None:
+    follower = Follower()
+    follower.follow(state(), None)
+    for readings in (10, 11, 12):
+        follower.follow(state(readings=readings, pins={**PINS, "charge_disconnect": level}), None)
+        assert (follower.now.atc, follower.now.sequence) == (level, readings)
+
+
+def test_an_outputs_process_that_is_gone_and_back_is_told_each_time() -> None:
+    follower = Follower()
+    follower.follow(state(), None)
+    follower.follow(None, OutputError("gone"))
+    assert follower.now == OutputsReadBack(detail="gone")
+    follower.follow(None, OutputError("not there"))
+    assert follower.now == OutputsReadBack(detail="not there")
+    follower.follow(state(readings=20), None)
+    assert follower.now == read_back(state(readings=20), None)

@@ -76,10 +76,12 @@ def _double(value: Any) -> Value:
         if not isinstance(value, (int, float)):
             raise ValueError(f"{value!r} is not a number")
         try:
-            value = float(value)
-        except OverflowError as error:
-            raise ValueError(f"{value!r} is too large") from error
-    number: float = value
+            exact = float(value) == value
+        except OverflowError:
+            exact = False
+        if not exact:
+            raise ValueError(f"{value!r} is too large")
+    number = float(value)
     return number if isfinite(number) else None
 
 

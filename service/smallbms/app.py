@@ -29,17 +29,17 @@ from smallbms.loop import Loop
 from smallbms.memory import DEVICE, ENGINE, SETTINGS, Memory, machine_seed, new_serial, portal_id
 from smallbms.model import BatteryReading, DeviceIdentity
 from smallbms.outputs.own import OwnOutputs
+from smallbms.places import BUS_FILE, SERVICE_PREFIX
 from smallbms.publish.dbus import DbusPublisher
 from smallbms.settings import from_json
 from smallbms.store import Store
+from smallbms.watchdog import DIRECTORY, WatchdogFile
 
 if TYPE_CHECKING:
     from smallbms.publish.mqtt import MqttPublisher
 
 OUTPUTS_SOCKET = "outputs.sock"
-BUS_FILE = "bus"
 LOCK_FILE = "main.lock"
-BUS_NAME = "com.victronenergy.battery.smallbms_{serial}"
 
 _log = logging.getLogger(__name__)
 
@@ -111,7 +111,9 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str,
     loop, vbat = await _assemble(config, store, Memory(store), settings, socket_path)
     links = _links(config, loop.on_reading, options.drive)
     loop.attach(links)
-    name = BUS_NAME.format(serial=loop.identity.serial)
+    kept_alive = DIRECTORY / config.service.name
+    watchdog = WatchdogFile(kept_alive, lambda: loop.stepped_at_s) if config.service.watchdog_file else None
+    name = SERVICE_PREFIX + loop.identity.serial
     publisher = DbusPublisher(config.dbus, name=name, door=loop.door, settings_kept=settings is not None)
     brokers = await _brokers(config, store, loop)
     loop.publish = _everyone((publisher.publish, *_to_brokers(brokers, store)), options)
@@ -130,10 +132,14 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str,
                     tasks.create_task(own.run())
                 if vbat is not None:
                     tasks.create_task(vbat.run())
+                if watchdog is not None:
+                    tasks.create_task(watchdog.run())
                 await options.stop.wait()
                 raise _Stop
         except* _Stop:
             _log.info("stopping: the outputs float")
+            if watchdog is not None:
+                watchdog.remove()
         finally:
             loop.keep_all()
 

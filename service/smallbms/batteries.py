@@ -11,9 +11,7 @@ from smallbms.wording import figure, finite, refusal, shown, span
 
 MOST_BATTERIES = {12.8: 50, 25.6: 50, 51.2: 25}  # by the system voltage of one battery (manual §2.1)
 NOMINAL_TOLERANCE = 0.10
-CAPACITY_TOLERANCE = (
-    0.03  # what a battery states may differ by this from its model; the table's nearest differ by a third
-)
+CAPACITY_TOLERANCE = 0.03  # between what a battery states and its model; the nearest in the table differ by a third
 
 NOMINAL_CELL_V = 3.20
 # Cell counts that make a 12, 24 or 48 V system, and which: 4, 8, 15, 16, 17.

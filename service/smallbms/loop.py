@@ -18,7 +18,7 @@ from smallbms.links.base import Link
 from smallbms.memory import Memory
 from smallbms.model import BankSpec, BatteryReading, Decision, DeviceIdentity, Event, Measurement, Reason
 from smallbms.outputs.client import OutputsClient
-from smallbms.readback import read_back
+from smallbms.readback import Follower
 from smallbms.settings import Settings
 from smallbms.store import Store
 from smallbms.words import EventKind, UpdatePhase
@@ -69,7 +69,7 @@ class Loop:
         self._measurement = Measurement()
         self._decision: Decision | None = None
         self._taken: tuple[Reason, ...] = ()  # away, by the interlock
-        self._read_back = read_back(None, None)
+        self._pins = Follower()
         self._unpublished = False
         self._timer: asyncio.Handle | None = None  # of the next step; None before `run` and after
         self._newcomer = True  # no outputs process without an open update was met yet: it is not us that it replaces
@@ -110,7 +110,7 @@ class Loop:
         An exception in a step is one in a callback of the loop.
         """
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(0.0 if self._read_back.reachable else GREETING_S, self._step)
+        self._timer = loop.call_later(0.0 if self._pins.now.reachable else GREETING_S, self._step)
         try:
             await loop.create_future()
         finally:
@@ -131,7 +131,7 @@ class Loop:
                 settings=self.door.settings,
                 spec=self._spec,
                 changes=changes,
-                outputs=self._read_back,
+                outputs=self._pins.now,
                 wall_s=wall_s,
                 app_connected=self.app_connected(),
                 store_ok=self._store.ok,
@@ -148,7 +148,7 @@ class Loop:
             self._timer = asyncio.get_running_loop().call_at(at_s, self._step)
         self._ask_links(decision)
         self._remember(decision, changes, wall_s)
-        if not self._read_back.reachable:
+        if not self._pins.now.reachable:
             self._publish()
 
     def _ask_links(self, decision: Decision) -> None:
@@ -173,7 +173,7 @@ class Loop:
         self._memory.keep(self._state, wall_s)
         if any(isinstance(change, Acknowledge) for change in changes):
             self.outputs.acknowledge_soon()
-        if self._newcomer and self._read_back.update in OPEN_UPDATE and self._is_healthy(decision):
+        if self._newcomer and self._pins.now.update in OPEN_UPDATE and self._is_healthy(decision):
             self.outputs.healthy_soon(self.identity.version)
 
     def _is_healthy(self, decision: Decision) -> bool:
@@ -186,8 +186,8 @@ class Loop:
 
     def _outputs_spoke(self) -> None:
         """The outputs process answered, or is gone: now everyone may hear what it did."""
-        before = self._read_back
-        self._read_back = after = read_back(self.outputs.state, self.outputs.error)
+        before = self._pins.follow(self.outputs.state, self.outputs.error)
+        after = self._pins.now
         self._newcomer = self._newcomer and not (after.reachable and after.update not in OPEN_UPDATE)
         if (after.reachable, after.remote_on, after.update) != (before.reachable, before.remote_on, before.update):
             self.wake()
@@ -197,15 +197,17 @@ class Loop:
         if not self._unpublished or self._decision is None:
             return
         self._unpublished = False
+        if self.identity.custom_name != self.door.settings.custom_name:
+            self.identity = replace(self.identity, custom_name=self.door.settings.custom_name)
         self.publish(
             Snapshot(
                 measurement=self._measurement,
                 decision=self._decision,
-                outputs=self._read_back,
+                outputs=self._pins.now,
                 history=history.page(self._state.history),
                 last_errors=self._state.last_errors,
                 settings=self.door.settings,
-                identity=replace(self.identity, custom_name=self.door.settings.custom_name),
+                identity=self.identity,
                 wall_s=time.time(),
             )
         )

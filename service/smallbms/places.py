@@ -1,4 +1,4 @@
-"""Where state and sockets live on this machine."""
+"""Where state and sockets live on this machine, and by which names we are found."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from .errors import ConfigError
+
+BUS_FILE = "bus"  # in the runtime directory: which bus, and our name on it, a line each
+SERVICE_PREFIX = "com.victronenergy.battery.smallbms_"  # the serial follows
 
 _ROOT = Path("/")
 

@@ -7,6 +7,7 @@ from smallbms.model import Outputs, OutputsReadBack
 from smallbms.outputs.state import State
 from smallbms.words import Led, UpdatePhase
 
+NOT_SPOKEN = OutputsReadBack()
 SAFETY_PINS = ("charge_disconnect", "load_disconnect")
 
 
@@ -38,6 +39,33 @@ def read_back(state: State | None, error: OutputError | None) -> OutputsReadBack
         update_holds_discharge_off=state.update.discharge_held_off,
         detail="; ".join(f"{name}: {text}" for name, text in state.errors.items()),
     )
+
+
+class Follower:
+    """`now` is the engine's view of the newest answer: the same object while all pins follow and only counters move."""
+
+    def __init__(self) -> None:
+        self.now = NOT_SPOKEN
+        self._state: State | None = None
+
+    def follow(self, state: State | None, error: OutputError | None) -> OutputsReadBack:
+        """Take the newest answer in; returns what `now` was before."""
+        before, known = self.now, self._state
+        self._state = state
+        # A fault is judged by the count of read-backs: only where there is none they need not be told apart.
+        if state is None or known is None or not _follows(before) or _said(state) != _said(known):
+            self.now = read_back(state, error)
+        return before
+
+
+def _said(state: State) -> tuple[object, ...]:
+    """All of a state that the engine's view is made of, but for the counter."""
+    return state.applied, state.pins, state.feedback, state.errors, state.remote, state.update
+
+
+def _follows(seen: OutputsReadBack) -> bool:
+    told = seen.commanded
+    return (seen.atc, seen.atd, seen.pre_alarm) == (told.atc, told.atd, told.pre_alarm)
 
 
 def _level(state: State, name: str, applied: bool) -> bool | None:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Venus OS runs this at boot after it has unpacked venus-data.tar.gz from a USB stick or SD card to /data.
 # What it did is written to a file on the stick. A smallbms.toml beside the archive is taken, if there is none yet.
+# It does not hold up the boot: an upgrade waits for the version that is there, which judges the new one.
 incoming=/data/apps/dbus-smallbms-ng/incoming
 stick=$(dirname "$(ls /media/*/venus-data*.tar.gz /media/*/venus-data*.tgz 2>/dev/null | head -n 1)")
 log=$stick/dbus-smallbms-ng-install.log
@@ -14,5 +15,5 @@ log=$stick/dbus-smallbms-ng-install.log
         echo "Venus OS could not unpack the archive: copy it to the stick again"
     fi
     rm -rf "$incoming"
-} >"$log" 2>&1
-sync
+    sync
+} >"$log" 2>&1 &

@@ -189,3 +189,39 @@ def test_an_open_switch_alone_is_a_no_without_an_alarm(act: Act) -> None:
     rig.advance(30.0)
     assert rig.allowed != (True, True)
     assert set(rig.decision.alarms.values()) == {OK}
+
+
+def test_a_warning_that_comes_again_lasts_its_10_s_anew() -> None:
+    rig = Rig().start()
+    for voltage_v, seconds in ((3.66, 1.0), (3.5, 6.0), (3.66, 1.0), (3.5, 9.5)):
+        rig.battery.cells_v[0] = voltage_v
+        rig.advance(seconds)
+    assert rig.alarm(AlarmCode.HIGH_CELL_VOLTAGE) is WARNING
+    rig.advance(1.0)
+    assert rig.alarm(AlarmCode.HIGH_CELL_VOLTAGE) is OK
+
+
+def test_one_battery_of_two_is_enough() -> None:
+    rig = Rig(2).start()
+    rig.batteries[2].temperatures_c = [25.0, None]
+    rig.batteries[2].soh_pct = 69.0
+    rig.advance(0.5)
+    assert rig.alarm(AlarmCode.BATTERY_TEMPERATURE_SENSOR) is WARNING
+    assert rig.alarm(AlarmCode.STATE_OF_HEALTH) is WARNING
+
+
+def test_a_trip_of_one_battery_is_an_alarm_while_another_only_counts() -> None:
+    rig = Rig(2).start()
+    rig.batteries[1].current_a = 250.0
+    rig.advance(2.0)
+    rig.batteries[2].current_a = 110.0
+    rig.advance(1.0)
+    assert rig.alarm(AlarmCode.HIGH_CHARGE_CURRENT) is ALARM
+
+
+def test_a_battery_that_was_never_read_is_no_cable_that_came_off() -> None:
+    rig = Rig(2)
+    rig.unplug(2)
+    rig.step()
+    rig.advance(10.0)
+    assert rig.alarm(AlarmCode.BMS_CABLE) is OK

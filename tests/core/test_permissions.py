@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from smallbms.batteries import custom_model
 from smallbms.changes import Acknowledge
 from smallbms.model import Event
 from smallbms.settings import Settings
@@ -116,6 +117,24 @@ def test_a_cell_that_is_not_read_for_a_moment_breaks_the_wait_for_the_release(
     rig.battery.cells_v[0] = heal_v
     rig.advance(5.0)
     assert code in rig.codes()
+
+
+# --- over_current --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("current_a", "after_s", "trips"), [
+    (49.0, 30.0, False), (51.0, 10.5, True), (74.0, 1.5, False), (76.0, 1.5, True),
+    (-149.0, 30.0, False), (-151.0, 10.5, True), (-224.0, 1.5, False), (-226.0, 1.5, True),
+])  # fmt: skip
+def test_each_direction_has_its_own_currents(current_a: float, after_s: float, trips: bool) -> None:
+    own = custom_model(
+        "one way", cells=4, capacity_ah=100, continuous_charge_a=50, peak_charge_a=75, continuous_discharge_a=150,
+        peak_discharge_a=225,
+    )  # fmt: skip
+    rig = Rig(battery_model=own).start()
+    rig.battery.current_a = current_a
+    rig.advance(after_s)
+    assert (ReasonCode.OVER_CURRENT in rig.codes()) is trips
 
 
 # --- battery_block -------------------------------------------------------------------------------------------------

@@ -63,6 +63,14 @@ def mode_on(rig: Rig) -> None:
     rig.step(SetMode(mode=Mode.ON))
 
 
+def charge_over_a_gap(rig: Rig) -> None:
+    """A current at its end says nothing of what flowed in an hour."""
+    rig.battery.current_a = 41.0
+    rig.advance(3600.0, step=3600.0)
+    rig.battery.current_a = 0.0
+    rig.advance(0.5)
+
+
 def charge_less(rig: Rig) -> None:
     rig.battery.current_a = 39.0
     rig.advance(90.0)
@@ -71,7 +79,8 @@ def charge_less(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize(("cure", "cures"), [
-    (NOTHING, False), (charge_less, False), (charge_one_percent, True), (acknowledge, True), (mode_on, True),
+    (NOTHING, False), (charge_less, False), (charge_over_a_gap, False), (charge_one_percent, True),
+    (acknowledge, True), (mode_on, True),
 ])  # fmt: skip
 def test_the_third_low_cell_within_an_hour_waits_for_one_of_three_cures(cure: Act, cures: bool) -> None:
     rig = Rig().start()

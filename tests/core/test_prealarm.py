@@ -180,3 +180,17 @@ def test_cells_that_are_not_read_say_nothing_of_the_cause() -> None:
     rig.battery.cells_v, rig.battery.voltage_v = [3.12] * 4, None
     rig.advance(6.0)
     assert outputs(rig) == (True, True)
+
+
+def test_it_comes_back_with_atd_while_the_soc_is_not_1_percent_above_its_level() -> None:
+    rig = Rig(soc_pct=15.0).start()
+    assert rig.decision.pre_alarm
+    rig.settings = Settings(mode=Mode.OFF)
+    rig.advance(1.0)
+    rig.battery.current_a = 36.0
+    rig.advance(50.0)
+    assert rig.decision.soc_pct == pytest.approx(15.5, abs=0.1)
+    assert not rig.decision.pre_alarm
+    rig.battery.current_a, rig.settings = 0.0, Settings()
+    assert rig.advance(0.5).pre_alarm
+    assert rig.advance(60.0).pre_alarm

@@ -15,7 +15,7 @@ from smallbms.core import engine, saving
 from smallbms.core.reasons import ROWS
 from smallbms.core.state import EngineState
 from smallbms.settings import Settings
-from smallbms.words import AlarmCode, AlarmLevel, ReasonCode, UpdatePhase
+from smallbms.words import AlarmCode, AlarmLevel, ReasonCode, SocState, UpdatePhase
 
 from .bench_battery import Rig
 from .cases import CASES, Case, pins
@@ -274,3 +274,27 @@ def test_the_readable_batteries_are_kept() -> None:
     assert saving.readable(KEPT) == {1, 2}
     for broken in ({}, {"readable": None}, {"readable": ["x", None, 1.5]}):
         assert saving.readable(broken) == frozenset()
+
+
+@pytest.mark.parametrize("soc_pct", [0.0, 42.0, 100.0])
+def test_an_soc_at_either_end_is_kept_and_uncertain(soc_pct: float) -> None:
+    rig = Rig().start()
+    rig.step(SetSoc(soc_pct=soc_pct))
+    assert rig.restart() == ()
+    assert (rig.state.soc.soc_pct, rig.state.soc.state) == (soc_pct, SocState.UNCERTAIN)
+
+
+def test_an_soc_that_was_not_known_is_kept_as_that() -> None:
+    rig = Rig(soc_pct=None).start()
+    assert rig.restart() == ()
+    assert (rig.state.soc.soc_pct, rig.state.soc.state) == (None, SocState.UNKNOWN)
+
+
+def test_a_notice_says_what_is_wrong_with_what_was_stored() -> None:
+    page = saving.saved(lived().state, 0.0)
+    page["floating"], page["soc"]["soc_pct"], page["last_errors"] = 1, "much", [{"code": 1.5, "wall_s": 0.0}]
+    assert saving.restored(page, 100.0, 0.0)[1] == (
+        "stored state of charge cannot be read (ValueError: 'much' is no number of -inf or more): it starts anew",
+        "stored charge phase cannot be read (ValueError: 1 is neither true nor false): it starts anew",
+        "stored last errors cannot be read (ValueError: 1.5 is no count): it starts anew",
+    )

@@ -225,3 +225,12 @@ def test_consumed_ah_are_negative_since_the_last_full_charge(soc_pct: float, con
     rig = Rig(4, series=2).start()
     rig.step(SetSoc(soc_pct=soc_pct))
     assert rig.decision.consumed_ah == pytest.approx(consumed_ah)
+
+
+def test_a_long_time_to_go_is_exact() -> None:
+    rig = Rig().start()
+    rig.battery.current_a = -0.5
+    rig.step(SetSoc(soc_pct=50.0))
+    rig.advance(400.0, step=4.0)
+    assert rig.decision.soc_pct is not None
+    assert rig.decision.time_to_go_s == int((rig.decision.soc_pct - 10.0) * 3600.0 / 0.5 // 60.0 * 60.0)

@@ -6,7 +6,7 @@ import pytest
 
 from smallbms.changes import ClearHistory, SetMode, SetSetting, SetSoc, Synchronise
 from smallbms.settings import Settings
-from smallbms.words import DeviceState, EventKind, Led, Mode, UpdatePhase
+from smallbms.words import BankError, DeviceState, EventKind, Led, Mode, UpdatePhase
 
 from .bench_battery import Rig
 from .cases import NOTHING, Act, cell, pins, shows, wants
@@ -155,3 +155,40 @@ def test_the_last_four_errors_are_kept_newest_first() -> None:
     assert [stamp.code for stamp in rig.state.last_errors] == codes[:1:-1]
     walls = [stamp.wall_s for stamp in rig.state.last_errors]
     assert walls == sorted(walls, reverse=True)
+
+
+def test_it_wakes_when_a_release_is_due_and_when_a_battery_will_be_lost() -> None:
+    rig = Rig(2).start()
+    rig.battery.cells_v[0] = 3.8
+    rig.advance(1.0)
+    rig.battery.cells_v[0] = 3.3
+    rig.advance(0.3)
+    rig.advance(9.8)
+    assert rig.decision.wake_at_s == pytest.approx(rig.now_s + 0.2)
+    rig.advance(0.2)
+    assert rig.allowed == (True, True)
+    rig.batteries[2].answers = False
+    rig.advance(8.8)
+    assert rig.decision.wake_at_s == pytest.approx(rig.now_s + 0.2)
+
+
+def test_only_the_second_reading_of_a_high_cell_is_urgent() -> None:
+    rig = Rig(2).start()
+    rig.batteries[2].cells_v[0] = 3.8
+    assert rig.advance(0.5).urgent_cells == {2}
+    assert rig.advance(0.5).urgent_cells == frozenset()
+
+
+@pytest.mark.parametrize(("stated", "cvl_v"), [(True, 13.5), (False, 0.0)])
+def test_before_anything_was_read_no_current_is_offered_and_no_more_than_float(stated: bool, cvl_v: float) -> None:
+    rig = Rig(stated=stated)
+    rig.unplug(1)
+    decision = rig.step()
+    assert (decision.cvl_v, decision.ccl_a, decision.dcl_a) == (cvl_v, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("pin", ["atc", "atd"])
+def test_a_pin_that_does_not_follow_is_an_error(pin: str) -> None:
+    rig = Rig().start()
+    rig.stuck = {pin: False}
+    assert rig.advance(1.0).error is BankError.OUTPUT_FAULT

@@ -20,8 +20,12 @@ _PERSISTED = frozenset(row.name for row in ROWS if row.persisted)
 Good = Callable[[Bank, Thresholds], bool]
 
 
+def _all_online(bank: Bank) -> bool:
+    return bank.online == len(bank.batteries)
+
+
 def _all_read(bank: Bank) -> bool:
-    return bank.online == len(bank.batteries) and all(
+    return _all_online(bank) and all(
         b.reading is not None
         and (None not in b.reading.cell_voltages_v if b.reading.cell_voltages_v else b.cell_min_v is not None)
         for b in bank.batteries
@@ -36,10 +40,30 @@ def _cells_over(bank: Bank, limits: Thresholds) -> bool:
     return _all_read(bank) and bank.cell_min is not None and bank.cell_min.value >= limits.low_cell_release_v
 
 
+def _warmer_than(limit_of: Callable[[Thresholds], float]) -> Good:
+    def good(bank: Bank, limits: Thresholds) -> bool:
+        low = bank.temperature_min
+        return _all_online(bank) and low is not None and low.value >= limit_of(limits) + 2.0
+
+    return good
+
+
+def _cooler_than(limit_of: Callable[[Thresholds], float]) -> Good:
+    def good(bank: Bank, limits: Thresholds) -> bool:
+        high = bank.temperature_max
+        return _all_online(bank) and high is not None and high.value <= limit_of(limits) - 3.0
+
+    return good
+
+
 # What must have held, and for how long, before a reason that was given may be gone.
 RELEASES: Mapping[ReasonCode, tuple[Good, float]] = {
     ReasonCode.HIGH_CELL: (_cells_under, 10.0),
     ReasonCode.LOW_CELL: (_cells_over, 60.0),
+    ReasonCode.CHARGE_COLD: (_warmer_than(lambda t: t.charge_cold_c), 0.0),
+    ReasonCode.CHARGE_HOT: (_cooler_than(lambda t: t.charge_hot_c), 0.0),
+    ReasonCode.DISCHARGE_COLD: (_warmer_than(lambda t: t.discharge_cold_c), 0.0),
+    ReasonCode.DISCHARGE_HOT: (_cooler_than(lambda t: t.discharge_hot_c), 0.0),
 }
 
 
@@ -188,6 +212,7 @@ def check_figures(rig: Rig) -> None:
     assert decision.time_to_go_s is None or (decision.time_to_go_s % 60 == 0 and decision.time_to_go_s <= 864_000)
     assert set(decision.alarms) == set(AlarmCode)
     _assert_finite(decision, "decision")
+    _assert_finite(rig.told.reasons, "told")
     page = json.loads(json.dumps(saving.saved(rig.state, rig.wall_s), allow_nan=False))
     state, notices = saving.restored(page, rig.now_s, rig.wall_s)
     assert notices == ()

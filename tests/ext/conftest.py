@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
-from dbus_fast.aio import MessageBus
-from private_bus import Connector, Daemon, Peer
 
+from private_bus import Connector, Daemon
 from velib_python._library import LibraryName
 from velib_python.connection import Connection, connect
-
-
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    running = Daemon(tmp_path)
-    yield running
-    running.resume()
-    running.kill()
-
-
-@pytest.fixture(params=["dbus-next", "dbus-fast"])
-def library(request: pytest.FixtureRequest) -> LibraryName:
-    name: LibraryName = request.param
-    return name
 
 
 @pytest.fixture
@@ -44,11 +28,3 @@ async def connector(daemon: Daemon, library: LibraryName) -> AsyncIterator[Conne
 @pytest.fixture
 async def bus(connector: Connector) -> Connection:
     return await connector()
-
-
-@pytest.fixture
-async def peer(daemon: Daemon) -> AsyncIterator[Peer]:
-    client = Peer(await MessageBus(bus_address=daemon.address).connect())
-    yield client
-    if client.bus.connected:
-        await client.close()

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 from dbus_fast.aio import MessageBus
-from private_bus import Connector, Daemon, Peer, wait_for
 
+from private_bus import Connector, Daemon, Peer, wait_for
 from velib_python._frames import FrameReader
 from velib_python._library import LibraryName, load_parser
 from velib_python._marshal import Field, MessageKind, Variant, header_fields, marshal, message
@@ -76,7 +76,7 @@ async def test_a_killed_daemon_is_noticed(daemon: Daemon, bus: Connection) -> No
     pending = asyncio.create_task(bus.call(bus.unique_name, "/", BUS_ITEM, "Never", timeout_s=60))
     daemon.stop()
     await asyncio.sleep(0)
-    daemon.kill()
+    await daemon.kill()
     async with asyncio.timeout(10):
         assert isinstance(await bus.wait_closed(), ConnectionError)
         with pytest.raises(ConnectionError):

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from local_settings import LocalSettings
-from private_bus import Daemon, wait_for
 
+from private_bus import Daemon, wait_for
 from velib_python.connection import Connection
 from velib_python.errors import SettingRefusedError
 from velib_python.settingsdevice import Setting, SettingsDevice, allocate_vrm_instance
+
+from .local_settings import LocalSettings
 
 SETTINGS = {
     "limit": Setting("/Settings/Bms/Limit", 50, 0, 100),

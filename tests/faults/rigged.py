@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from integration.bus import Daemon
 from integration.client import Client, Items
 from integration.harness import Battery, System
 from integration.programs import Program, wait_for
@@ -27,14 +26,6 @@ ITEMS_CHANGED = "type='signal',interface='com.victronenergy.BusItem'"
 SMALLEST_FILE_BYTES = 10
 PIPE_BLOCK = 4096
 REFUSALS = 20  # in a row: the pipe is full
-
-
-class StoppableDaemon(Daemon):
-    """A bus that can stand still, too."""
-
-    def send(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
 
 
 class GarbledBattery(Battery):
@@ -91,7 +82,6 @@ class RiggedSystem(System):
 
     def __init__(self, folder: Path, **options: Any) -> None:
         super().__init__(folder, **options)
-        self.daemon: StoppableDaemon = StoppableDaemon(folder)
         self.wires = [GarbledBattery(battery.cable.path) for battery in self.batteries]
         self.batteries = list(self.wires)
         self._deaf: Process | None = None
@@ -108,8 +98,7 @@ class RiggedSystem(System):
         return self.main
 
     async def stop(self) -> None:
-        with contextlib.suppress(AssertionError, ProcessLookupError):
-            self.daemon.send(signal.SIGCONT)
+        self.daemon.resume()
         for program in self.programs:
             if program.running:
                 program.send(signal.SIGCONT)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -94,9 +93,9 @@ async def look(system: RiggedSystem, _random: Random) -> None:
 
 
 async def stop_bus(system: RiggedSystem, _random: Random) -> None:
-    system.daemon.send(signal.SIGSTOP)
+    system.daemon.stop()
     await asyncio.sleep(BUS_AWAY_S)
-    system.daemon.send(signal.SIGCONT)
+    system.daemon.resume()
 
 
 CHORES: tuple[tuple[float, Chore], ...] = (  # every so many seconds

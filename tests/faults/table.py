@@ -77,11 +77,11 @@ async def restart_bus(system: RiggedSystem, _random: Random) -> None:
 
 
 async def stop_bus(system: RiggedSystem, _random: Random) -> None:
-    system.daemon.send(signal.SIGSTOP)
+    system.daemon.stop()
 
 
 async def resume_bus(system: RiggedSystem, _random: Random) -> None:
-    system.daemon.send(signal.SIGCONT)
+    system.daemon.resume()
 
 
 async def go_deaf(system: RiggedSystem, _random: Random) -> None:

@@ -10,6 +10,8 @@ case $4 in
     *) mount --bind "$3" "$root/data" && mount -o "remount,bind,${4:-rw}" "$root/data" ;;
 esac
 mount -t proc proc "$root/proc"
+cat /proc/sys/kernel/random/uuid >"$root/run/boot_id" # each boot is another
+mount --bind "$root/run/boot_id" "$root/proc/sys/kernel/random/boot_id"
 for node in full null random tty urandom zero; do
     : >"$root/dev/$node"
     mount --bind "/dev/$node" "$root/dev/$node"

@@ -17,6 +17,7 @@ ENTER = Path(__file__).parent / "enter.sh"
 NAMESPACES = ("--mount", "--pid", "--ipc", "--uts", "--net")
 PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 FIRMWARE = "v3.60"
+BOOT_S = 120.0  # it may install what is on a stick
 
 
 class Said(NamedTuple):
@@ -59,7 +60,7 @@ class Gx:
         await wait_for(lambda: self._dead() or children.read_text(), "the first process of a GX")
         assert not self._dead(), self.said()
         self.init = int(children.read_text())
-        await wait_for(lambda: self._dead() or self.path("/run/booted").exists(), "the end of the boot scripts")
+        await wait_for(lambda: self._dead() or self.path("/run/booted").exists(), "the end of boot", BOOT_S)
         assert not self._dead(), self.said()
 
     async def power_cut(self) -> None:

@@ -137,7 +137,7 @@ def _debian(root: Path, suite: str, architecture: str, packages: Collection[str]
 
 def _unpack_package(archive: Path, root: Path) -> None:
     unwanted = [f"--exclude=./usr/share/{name}" for name in ("doc", "lintian", "locale", "man")]
-    tar = ["tar", "-x", "--keep-directory-symlink", "-C", root, *unwanted]
+    tar = ["tar", "-x", "--keep-directory-symlink", "-C", str(root), *unwanted]
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", archive], stdout=subprocess.PIPE) as content:
         subprocess.run(tar, stdin=content.stdout, check=True)
     assert content.returncode == 0, archive

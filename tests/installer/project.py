@@ -13,9 +13,11 @@ ROOT = Path(__file__).parents[2]
 COPIED = (
     "service/venus/environment.sh",
     "service/venus/post-hook.sh",
+    "service/venus/pre-hook.sh",
     "service/venus/smallbms",
     "service/venus/supervised/run",
     "service/venus/supervised/log/run",
+    "service/backoff.sh",
     "service/dbus-smallbms-ng/run",
     "service/smallbms-outputs/run",
     "service/smallbms.example.toml",

@@ -54,7 +54,8 @@ def test_the_stick_brings_the_hook_and_the_archive_where_venus_looks(tmp_path: P
     """update-data.sh of Venus OS takes `rc` apart from the rest and unpacks the rest to /data."""
     archive = make_archive(tmp_path)
     incoming = "apps/dbus-smallbms-ng/incoming/dbus-smallbms-ng-1.2.3-x86_64.tar.gz"
-    assert names(archive.with_name("venus-data.tar.gz")) == [incoming, f"{incoming}.sha256", "rc/post-hook.sh"]
+    hooks = ["rc/post-hook.sh", "rc/pre-hook.sh"]
+    assert names(archive.with_name("venus-data.tar.gz")) == [incoming, f"{incoming}.sha256", *hooks]
 
 
 def test_the_checksum_file_is_one_of_sha256sum(tmp_path: Path) -> None:

@@ -32,7 +32,6 @@ def test_stop_start_and_restart(tmp_path: Path, wrapper: Path, daemontools: Fake
     assert services.is_up("bms")
     services.stop("bms")
     assert not services.is_up("bms")
-    assert services.supervised("bms")
     services.start("bms")
     assert services.is_up("bms")
     services.restart("bms")

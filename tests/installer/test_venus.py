@@ -252,6 +252,17 @@ def test_what_is_not_installed_cannot_be_uninstalled(layout: Layout) -> None:
         venus.uninstall(layout, console(), purge=False)
 
 
+def test_while_an_update_is_under_way_nothing_else_is_done(layout: Layout, source: Path) -> None:
+    venus.install(layout, console(), source)
+    layout.journal.write_text("{}")
+    before = everything(layout.root)
+    with pytest.raises(InstallError, match="an update is under way"):
+        venus.install(layout, console(), source)
+    with pytest.raises(InstallError, match="an update is under way"):
+        venus.uninstall(layout, console(), purge=True)
+    assert everything(layout.root) == before
+
+
 def test_a_half_removed_one_can_be_removed_again(layout: Layout, source: Path) -> None:
     venus.install(layout, console(), source)
     for name in SUPERVISED:

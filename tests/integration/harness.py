@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from private_bus import Daemon
 from smallbms.emulators.jbd import JbdBoard
 from smallbms.emulators.pty import PtyServer
 from smallbms.model import BatteryReading, Identity
 from smallbms.store import Store
 from smallbms.store.record import unseal
 
-from .bus import Daemon
 from .client import Client, Items, Wanted
 from .programs import DEADLINE_S, Program, Result, run_command, wait_for
 

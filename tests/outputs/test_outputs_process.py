@@ -11,10 +11,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import outputs_process
 import pytest
 from outputs_process import ALL_ON, DEADLINE_S, PINS_ON, PINS_SAFE, Outputs, wait_until
+
+import smallbms
 
 # A controlling program that only sends heartbeats, to be stopped and killed by the tests.
 PUPPET = """
@@ -287,7 +290,9 @@ def test_a_state_file_that_cannot_be_written_reads_back_as_unknown(outputs: Outp
 
 def test_it_loads_nothing_large() -> None:
     program = "import sys, smallbms.outputs.__main__; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.split()
+    environment = {**os.environ, "PYTHONPATH": str(Path(smallbms.__file__).parents[1])}
+    command = [sys.executable, "-S", "-c", program]  # an editable install loads things of its own
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.split()
     own = {name for name in loaded if name.startswith("smallbms") and not name.startswith("smallbms.outputs")}
     assert own == {"smallbms", "smallbms.errors"}
-    assert not {"asyncio", "dataclasses", "inspect", "logging", "pydantic"} & set(loaded)
+    assert not {"argparse", "asyncio", "dataclasses", "inspect", "logging", "pydantic", "typing"} & set(loaded)

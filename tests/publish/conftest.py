@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from dbus_fast.aio import MessageBus
 
 from core.bench_battery import Rig
-from ext.private_bus import Daemon, Peer
+from private_bus import Daemon, Peer
 from publish.stage import Stage, on_the_bus
 from velib_python._library import LibraryName
 
 StageMaker = Callable[..., Stage]
-
-
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    running = Daemon(tmp_path)
-    yield running
-    running.kill()
-
-
-@pytest.fixture(params=["dbus-next", "dbus-fast"])
-def library(request: pytest.FixtureRequest) -> LibraryName:
-    name: LibraryName = request.param
-    return name
-
-
-@pytest.fixture
-async def peer(daemon: Daemon) -> AsyncIterator[Peer]:
-    client = Peer(await MessageBus(bus_address=daemon.address).connect())
-    yield client
-    if client.bus.connected:
-        await client.close()
 
 
 @pytest.fixture

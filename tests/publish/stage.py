@@ -8,7 +8,7 @@ from typing import Any
 from dbus_fast import Message, Variant
 
 from core.bench_battery import Rig
-from ext.private_bus import Daemon, Peer, wait_for
+from private_bus import Daemon, Peer, wait_for
 from publish.snapshots import IDENTITY, snapshot_of
 from smallbms.changes import Change
 from smallbms.config_tables import DBusTable

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from pathlib import Path
 
 import pytest
 from dbus_fast import RequestNameReply, Variant
@@ -57,25 +56,22 @@ async def test_a_bus_that_stands_still_holds_nobody_up_and_gets_the_newest(
 
 
 async def test_back_with_everything_after_the_bus_was_gone(
-    stage: Stage, peer: Peer, daemon: Daemon, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    stage: Stage, peer: Peer, daemon: Daemon, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "smallbms")
-    daemon.kill()
+    await daemon.kill()
     await wait_for(lambda: len(_failures(caplog)) >= 2)
     stage.rig.each(current_a=7.0)
     stage.step()
-    again = Daemon(tmp_path)
-    try:
-        began_s = asyncio.get_running_loop().time()
-        client = Peer(await MessageBus(bus_address=daemon.address).connect())
-        await on_the_bus(client)
-        assert asyncio.get_running_loop().time() - began_s < 4.0
-        items = await get_items(client)
-        assert items["/Dc/0/Current"]["Value"] == Variant("d", 7.0)
-        assert items.keys() == rows_of(snapshot_of(stage.rig)).keys()
-        await client.close()
-    finally:
-        again.kill()
+    await daemon.start()
+    began_s = asyncio.get_running_loop().time()
+    client = Peer(await MessageBus(bus_address=daemon.address).connect())
+    await on_the_bus(client)
+    assert asyncio.get_running_loop().time() - began_s < 4.0
+    items = await get_items(client)
+    assert items["/Dc/0/Current"]["Value"] == Variant("d", 7.0)
+    assert items.keys() == rows_of(snapshot_of(stage.rig)).keys()
+    await client.close()
     levels = [record.levelno for record in _failures(caplog)]
     assert levels[0] == logging.WARNING and set(levels[1:]) == {logging.DEBUG}
     assert [r.levelno for r in caplog.records if "is on the bus" in r.message] == [logging.INFO]

@@ -9,18 +9,19 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from smallbms import drivers
+from smallbms.commands.peer import BUS_ITEM
 from smallbms.config import Config, load
 from smallbms.config_tables import Battery
 from smallbms.errors import ConfigError
 from smallbms.links.timing import round_time_s
 from smallbms.outputs.gpio import Chip
+from smallbms.places import SERVICE_PREFIX
 from velib_python.connection import Connection, connect
 from velib_python.errors import DbusError
 from velib_python.ve_utils import unwrap_dbus_value
 
 LONGEST_ROUND_S = 4.0  # with one silent member; a battery counts as lost after 9 s
 SERIAL_PORTS = ("/dev/serial/by-id/*", "/dev/ttyUSB*", "/dev/ttyACM*", "/dev/ttyAMA*", "/dev/ttyS*")
-BUS_ITEM = "com.victronenergy.BusItem"
 DVCC = "/Settings/Services/Bol"
 
 
@@ -126,7 +127,7 @@ async def _check_bus(bus: str, report: Report) -> None:
 
 
 async def _check_battery(connection: Connection, name: str, report: Report) -> None:
-    if ".smallbms_" in name:
+    if name.startswith(SERVICE_PREFIX):
         floor = await _value(connection, name, "/Settings/Battery/DischargeFloor")
         if floor == 0:
             report.dangers.append("the discharge floor is 0: only the cell limits stop a full discharge")

@@ -13,7 +13,7 @@ from argparse import Namespace
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from smallbms.app import BUS_FILE, Options, serve
+from smallbms.app import Options, serve
 from smallbms.batteries import BATTERIES, model_named
 from smallbms.commands.check import known_drivers
 from smallbms.commands.private_bus import may_own_names, private_bus
@@ -24,7 +24,7 @@ from smallbms.core.state import Snapshot
 from smallbms.drivers.simulated import SimulatedBattery
 from smallbms.emulators.jbd import serve_jbd
 from smallbms.errors import ConfigError
-from smallbms.places import runtime_directory
+from smallbms.places import BUS_FILE, runtime_directory
 from smallbms.simulation.demo import house
 from smallbms.simulation.drive import Drive
 

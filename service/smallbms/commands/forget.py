@@ -5,9 +5,9 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from smallbms.app import BUS_NAME
 from smallbms.errors import LinkError
 from smallbms.memory import DEVICE
+from smallbms.places import SERVICE_PREFIX
 from smallbms.publish.localsettings import setting_paths
 from smallbms.store import Store
 from velib_python.connection import connect
@@ -21,7 +21,7 @@ async def forget_settings(arguments: Namespace) -> int:
     if "serial" not in device:
         print("no settings are known: the BMS has not run yet")
         return 0
-    paths = setting_paths(BUS_NAME.format(serial=device["serial"]).rpartition(".")[2])
+    paths = setting_paths(f"{SERVICE_PREFIX}{device['serial']}".rpartition(".")[2])
     try:
         connection = await connect(arguments.bus or "system")
         try:

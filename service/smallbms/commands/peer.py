@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from smallbms.errors import ConfigError, LinkError
-from smallbms.places import runtime_candidates
+from smallbms.places import BUS_FILE, SERVICE_PREFIX, runtime_candidates
 from velib_python.connection import Connection, connect
 from velib_python.errors import DbusError
 from velib_python.ve_utils import unwrap_dbus_value, wrap_dbus_value
 
-BUS_FILE = "bus"
 BUS_ITEM = "com.victronenergy.BusItem"
-PREFIX = "com.victronenergy.battery.smallbms_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +88,7 @@ def _noted() -> Iterator[tuple[str, str | None]]:
 
 async def _names(connection: Connection) -> list[str]:
     (names,) = await connection.call_daemon("ListNames")
-    return [name for name in names if name.startswith(PREFIX)]
+    return [name for name in names if name.startswith(SERVICE_PREFIX)]
 
 
 async def _only(connection: Connection, address: str) -> str:

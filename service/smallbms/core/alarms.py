@@ -136,6 +136,9 @@ def _imbalance(limit_v: float) -> Rule:
 def _cable(facts: Facts) -> bool:
     """A battery that was read before gives no whole data now."""
     oldest_s = facts.view.now_s - CABLE_WARNING_S
+    heard_at_s = facts.view.bank.heard_at_s
+    if heard_at_s is not None and heard_at_s > oldest_s:
+        return False
     return any([-inf < b.valid_at_s <= oldest_s for b in facts.view.bank.batteries])
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
-from operator import itemgetter
+from typing import cast
 
 from smallbms.batteries import MOST_BATTERIES, system_voltage
 from smallbms.core.plausibility import CURRENT_LIMIT_C, STRANGE_READINGS, BatteryMemory
@@ -15,7 +15,6 @@ from smallbms.words import BankError
 VBAT_LOW_V, VBAT_HIGH_V = 8.0, 70.0  # manual §6, operating voltage
 VBAT_WRONG_S = 10.0
 SHUNT_FRESH_S = 3.0
-_VALUE = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +36,8 @@ def watch_vbat(
     """A Vbat that is not read, or cannot be compared, changes nothing of what was found."""
     series = memory.series or spec.series or (1 if len(spec.members) == 1 else None)
     if vbat_v is None:
-        return VbatMemory(series=series, agreed=memory.agreed)
+        settled = memory.outside_since_s is None and memory.odd_since_s is None and memory.series == series
+        return memory if settled else VbatMemory(series=series, agreed=memory.agreed)
     if not VBAT_LOW_V <= vbat_v <= VBAT_HIGH_V:
         since_s = now_s if memory.outside_since_s is None else memory.outside_since_s
         return VbatMemory(series=series, agreed=memory.agreed, outside_since_s=since_s)
@@ -67,9 +67,12 @@ def assemble(
     """
     batteries = tuple([memories[m.number].battery if m.number in memories else _unread(m) for m in spec.members])
     online = [b for b in batteries if b.online]
+    plain = len(online) == len(batteries) and all([b.plain for b in online])
+    familiar = online if plain else [b for b in online if not memories[b.number].doubts.strange]
     model = next((b.model for b in batteries if b.model), None)
     mean_v = _mean([b.reading.voltage_v for b in online if b.reading])
-    mean_a = _mean([b.reading.current_a for b in online if b.reading and not memories[b.number].doubts.strange])
+    mean_a = _mean([b.reading.current_a for b in familiar if b.reading])
+    heard_at_s = min([b.valid_at_s for b in batteries], default=-inf)
     series = vbat.series
     error, error_battery = _error(batteries, memories, vbat, now_s)
     parallel = len(batteries) // series if series else None
@@ -88,11 +91,12 @@ def assemble(
         current_a=current_a,
         capacity_ah=capacity_ah,
         online=len(online),
-        plain=len(online) == len(batteries) and all([b.plain for b in online]),
-        cell_min=_extreme(min, [(b.cell_min_v, b) for b in online], Battery.cell_at),
-        cell_max=_extreme(max, [(b.cell_max_v, b) for b in online], Battery.cell_at),
-        temperature_min=_extreme(min, [(b.temperature_min_c, b) for b in online], Battery.sensor_at),
-        temperature_max=_extreme(max, [(b.temperature_max_c, b) for b in online], Battery.sensor_at),
+        plain=plain,
+        heard_at_s=heard_at_s if heard_at_s > -inf else None,
+        cell_min=_extreme(min, [b.cell_min_v for b in online], online, Battery.cell_at),
+        cell_max=_extreme(max, [b.cell_max_v for b in online], online, Battery.cell_at),
+        temperature_min=_extreme(min, [b.temperature_min_c for b in online], online, Battery.sensor_at),
+        temperature_max=_extreme(max, [b.temperature_max_c for b in online], online, Battery.sensor_at),
     )
 
 
@@ -107,19 +111,26 @@ def _unread(member: Member) -> Battery:
 
 
 def _mean(values: list[float | None]) -> float | None:
-    read = [v for v in values if v is not None]
+    read = _read(values)
     return sum(read) / len(read) if read else None
 
 
+def _read(values: list[float | None]) -> list[float]:
+    return [v for v in values if v is not None] if None in values else cast(list[float], values)
+
+
 def _extreme(
-    pick: Callable[..., tuple[float, Battery]],
-    found: list[tuple[float | None, Battery]],
+    pick: Callable[[Iterable[float]], float],
+    values: list[float | None],
+    batteries: list[Battery],
     place: Callable[[Battery, float], int],
 ) -> Extreme | None:
-    read = [(value, battery) for value, battery in found if value is not None]
+    """Of one value a battery; None if none of them was read."""
+    read = _read(values)
     if not read:
         return None
-    value, battery = pick(read, key=_VALUE)
+    value = pick(read)
+    battery = batteries[values.index(value)]
     return Extreme(value=value, battery=battery.number, cell=place(battery, value))
 
 
@@ -140,7 +151,10 @@ def _error(
     if vbat.outside_since_s is not None and now_s - vbat.outside_since_s >= VBAT_WRONG_S:
         return BankError.WRONG_SYSTEM_VOLTAGE, None
     models: dict[str, BatteryModel] = {}
+    first = batteries[0].model
     for battery in batteries:
+        if battery.plain and battery.model is first and models:
+            continue  # nothing new
         memory = memories.get(battery.number)
         if memory is None:
             continue

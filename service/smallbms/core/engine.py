@@ -230,7 +230,9 @@ def _recorded(work: Work, emptied: bool) -> history.HistoryMemory:
         memory = history.cleared(memory)
     if work.charge.filled:
         memory = history.filled(memory, work.inputs.wall_s, synchronised=work.charge.synchronised)
-    doubtful = any(battery.doubts.strange or battery.doubts.sum_off for battery in work.batteries.values())
+    doubtful = not work.pack.plain and any(
+        battery.doubts.strange or battery.doubts.sum_off for battery in work.batteries.values()
+    )
     return history.record(
         memory,
         Bank() if doubtful else work.pack,
@@ -325,12 +327,12 @@ def _near_limit(pack: Bank, trip: Thresholds) -> frozenset[int]:
 def _wake_at_s(work: Work, verdict: permissions.Verdict, after: EngineState) -> float:
     """The next moment at which a delay ends, so that it ends on time."""
     now_s = work.now_s
-    since_s = after.pre_alarm.since_s
+    since_s, heard_at_s = after.pre_alarm.since_s, work.pack.heard_at_s
     deadlines = (
         now_s + STEP_S,
         verdict.wake_at_s,
         work.charge.due_at_s,
         since_s + PRE_ALARM_LEAD_S if since_s is not None else inf,
-        min([b.valid_at_s for b in work.pack.batteries], default=inf) + LOST_S,
+        heard_at_s + LOST_S if heard_at_s is not None else inf,
     )
     return min([at_s for at_s in deadlines if at_s > now_s])

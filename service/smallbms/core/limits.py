@@ -24,6 +24,7 @@ CELL_TARGET_ABOVE_V = 0.03  # above the charge voltage per cell: 3.58 V
 CELL_GAIN, CELL_DOWN_V, CELL_UP_V = 0.2, -0.020, 0.002
 REST_START_V, REST_DOWN_V, REST_UP_V, REST_ABOVE_V = 0.010, 0.005, 0.002, 0.010
 REST_CHARGING_C, REST_DISCHARGING_C = 0.005, 0.02
+_CHARGE_SWITCH, _DISCHARGE_SWITCH = attrgetter("charge_switch_on"), attrgetter("discharge_switch_on")
 
 
 class Phase(Enum):
@@ -179,7 +180,7 @@ def charge_limit_a(bank: Bank, model: BatteryModel) -> float:
         factor = min(factor, _ramp(bank.cell_max.value, charge_cell_v - 0.05, 1.0, charge_cell_v + 0.05, 0.05))
     if bank.cell_min and bank.cell_min.value < t.low_cell_v:
         factor = min(factor, 0.1)
-    carrying = _carrying(bank, attrgetter("charge_switch_on"))
+    carrying = _carrying(bank, _CHARGE_SWITCH)
     return model.continuous_charge_a * carrying * factor
 
 
@@ -192,7 +193,7 @@ def discharge_limit_a(bank: Bank, model: BatteryModel) -> float:
         factor = min(factor, _ramp(bank.temperature_min.value, t.discharge_cold_c, 0.2, t.discharge_cold_c + 10.0, 1.0))
     if bank.temperature_max:
         factor = min(factor, _ramp(bank.temperature_max.value, t.discharge_hot_c - 5.0, 1.0, t.discharge_hot_c, 0.2))
-    carrying = _carrying(bank, attrgetter("discharge_switch_on"))
+    carrying = _carrying(bank, _DISCHARGE_SWITCH)
     return model.continuous_discharge_a * carrying * factor
 
 

@@ -9,6 +9,7 @@ from math import inf
 from smallbms.core.latch import Finding, Latch, forgettable, lowered, raised, released, tripped
 from smallbms.core.reasons import ROWS, Row
 from smallbms.core.sentences import sentence
+from smallbms.core.soc import GAP_S
 from smallbms.core.view import View
 from smallbms.model import Reason
 from smallbms.words import Direction
@@ -117,7 +118,8 @@ def _unheld(row: Row, view: View, latch: Latch) -> Latch:
     if not (latch.held and row.repeat and row.repeat.until_charged):
         return latch
     current_a, capacity_ah = view.bank.current_a, view.bank.capacity_ah
-    charged_ah = latch.charged_ah + max(0.0, current_a or 0.0) * view.dt_s / 3600.0
+    counted_s = view.dt_s if view.dt_s <= GAP_S else 0.0  # nobody knows what flowed over a gap
+    charged_ah = latch.charged_ah + max(0.0, current_a or 0.0) * counted_s / 3600.0
     enough = capacity_ah is not None and charged_ah >= HELD_CHARGE_FRACTION * capacity_ah
     held = not (enough or view.acknowledged or view.mode_on_written)
     return replace(latch, charged_ah=charged_ah, held=held)

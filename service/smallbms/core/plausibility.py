@@ -86,19 +86,20 @@ def _first(member: Member, raw: BatteryReading) -> BatteryMemory:
 
 
 def _judged(memory: BatteryMemory, member: Member, raw: BatteryReading, now_s: float) -> BatteryMemory:
-    before, old = memory.battery, memory.doubts
-    believed = raw if _beyond_doubt(raw, memory, member) else _believed(raw, memory, member)
-    model = before.model or _found_model(believed)
-    if believed is raw and raw.identity.key == memory.key and old is _NONE:
-        doubts, whole = _NONE, True
+    before = memory.battery
+    cell_count = memory.cell_count or len(raw.cell_voltages_v)
+    if _is_usual(memory, raw):
+        believed, model, doubts, whole, plain = raw, before.model, _NONE, True, True
     else:
+        believed = _believed(raw, memory, member)
+        model = before.model or _found_model(believed)
         doubts = _doubts(memory, member, raw, believed, model, now_s)
         whole = _whole(believed) and doubts.sum_off < SUM_READINGS
+        plain = doubts is _NONE and _is_plain(believed, model, cell_count)
+    valid_at_s = before.valid_at_s
     if whole:
         taken, cells = raw.taken_at_s, raw.cells_taken_at_s
         valid_at_s = cells if cells < taken else taken
-    else:
-        valid_at_s = before.valid_at_s
     seen = believed.cell_voltages_v or _given(believed)
     all_cells = None not in seen and not doubts.unread
     low_v, high_v = _span(believed.cell_voltages_v) if believed.cell_voltages_v else _given(believed)
@@ -106,7 +107,7 @@ def _judged(memory: BatteryMemory, member: Member, raw: BatteryReading, now_s: f
     return BatteryMemory(
         raw=raw,
         key=memory.key,
-        cell_count=memory.cell_count or len(raw.cell_voltages_v),
+        cell_count=cell_count,
         cells_v=seen if all_cells else memory.cells_v,
         cells_at_s=raw.cells_taken_at_s if all_cells else memory.cells_at_s,
         doubts=doubts,
@@ -116,7 +117,7 @@ def _judged(memory: BatteryMemory, member: Member, raw: BatteryReading, now_s: f
             reading=believed,
             valid_at_s=valid_at_s,
             online=_is_online(valid_at_s, doubts, now_s),
-            plain=not doubts.sensorless and _is_plain(believed, model),
+            plain=plain,
             cell_min_v=low_v,
             cell_max_v=high_v,
             temperature_min_c=low_c,
@@ -125,43 +126,50 @@ def _judged(memory: BatteryMemory, member: Member, raw: BatteryReading, now_s: f
     )
 
 
-def _beyond_doubt(raw: BatteryReading, memory: BatteryMemory, member: Member) -> bool:
-    """The everyday case, told with few comparisons: all that was read can be true, and all was read."""
-    volts, amps, count = raw.voltage_v, raw.current_a, len(raw.cell_voltages_v)
-    if volts is None or amps is None or not count or count != memory.cell_count or not raw.cell_temperatures_c:
+def _is_usual(memory: BatteryMemory, raw: BatteryReading) -> bool:
+    """The everyday case, told with few comparisons: all was read, all can be true, nothing was or is in doubt."""
+    before, cells, sensors = memory.battery, raw.cell_voltages_v, raw.cell_temperatures_c
+    known = before.reading
+    if known is None or memory.doubts is not _NONE or raw.identity.key != memory.key:
         return False
-    if None in raw.cell_voltages_v or None in raw.cell_temperatures_c or memory.doubts.unread:
+    if not cells or len(cells) != memory.cell_count or None in cells:
         return False
-    cells = cast(tuple[float, ...], raw.cell_voltages_v)
-    sensors = cast(tuple[float, ...], raw.cell_temperatures_c)
-    low, high, total = min(cells), max(cells), sum(cells)
-    battery = memory.battery
-    if raw.cells_taken_at_s - memory.cells_at_s < JUMP_S and battery.cell_min_v is not None:
-        still = high - battery.cell_min_v <= JUMP_V and (battery.cell_max_v or 0.0) - low <= JUMP_V
-    else:
-        still = True
-    limit_a = CURRENT_LIMIT_C * (member.model.capacity_ah if member.model else raw.capacity_ah or 1_000.0)
+    if not _is_plain(raw, before.model, memory.cell_count):
+        return False
+    if sensors != known.cell_temperatures_c and not _sensors_are_true(cast(tuple[float, ...], sensors)):
+        return False
+    return _cells_are_true(raw, memory) and _rest_is_true(raw)
+
+
+def _cells_are_true(raw: BatteryReading, memory: BatteryMemory) -> bool:
+    """Cells that were all read; NaN, which hides from min and max, is in no sum that fits."""
+    cells, pack_v = cast(tuple[float, ...], raw.cell_voltages_v), raw.voltage_v
+    low, high = min(cells), max(cells)
+    if pack_v is None or not abs(sum(cells) - pack_v) <= SUM_TOLERANCE * pack_v < inf:
+        return False
+    if raw.cells_taken_at_s - memory.cells_at_s < JUMP_S:
+        lowest, highest = memory.battery.cell_min_v, memory.battery.cell_max_v
+        if lowest is None or highest is None or high - lowest > JUMP_V or highest - low > JUMP_V:
+            return False
+    return low >= CELL_LOW_V and high <= CELL_HIGH_V
+
+
+def _sensors_are_true(sensors: tuple[float, ...]) -> bool:
+    return bool(sensors) and all([SENSOR_LOW_C <= t <= SENSOR_HIGH_C for t in sensors])
+
+
+def _rest_is_true(raw: BatteryReading) -> bool:
+    """What is not read cannot be untrue."""
+    low_v, high_v, boards = raw.cell_min_v, raw.cell_max_v, raw.board_temperatures_c
     return (
-        still
-        and low >= CELL_LOW_V
-        and high <= CELL_HIGH_V
-        and abs(total - volts) <= SUM_TOLERANCE * volts < inf
-        and -limit_a <= amps <= limit_a
-        and min(sensors) >= SENSOR_LOW_C
-        and max(sensors) <= SENSOR_HIGH_C
-        and sum(sensors) < inf  # False for NaN, which hides from min and max
-        and _boards_are_true(raw.board_temperatures_c)
-        and (raw.cell_min_v is None or CELL_LOW_V <= raw.cell_min_v <= CELL_HIGH_V)
-        and (raw.cell_max_v is None or CELL_LOW_V <= raw.cell_max_v <= CELL_HIGH_V)
+        (low_v is None or CELL_LOW_V <= low_v <= CELL_HIGH_V)
+        and (high_v is None or CELL_LOW_V <= high_v <= CELL_HIGH_V)
         and (raw.soc_pct is None or 0.0 <= raw.soc_pct <= 100.0)
-        and (raw.soh_pct is None or 0.0 <= raw.soh_pct <= 100.0)
+        and (raw.soh_pct is None or raw.soh_pct <= 100.0)
         and (raw.capacity_ah is None or 0.5 <= raw.capacity_ah <= CAPACITY_LIMIT_AH)
         and (raw.remaining_ah is None or 0.0 <= raw.remaining_ah <= CAPACITY_LIMIT_AH)
+        and (not boards or all([t is None or SENSOR_LOW_C <= t <= BOARD_HIGH_C for t in boards]))
     )
-
-
-def _boards_are_true(boards: tuple[float | None, ...]) -> bool:
-    return not boards or all([t is None or SENSOR_LOW_C <= t <= BOARD_HIGH_C for t in boards])
 
 
 def _believed(raw: BatteryReading, memory: BatteryMemory, member: Member) -> BatteryReading:
@@ -289,11 +297,12 @@ def _is_online(valid_at_s: float, doubts: Doubts, now_s: float) -> bool:
     return doubts.sum_off < SUM_READINGS and now_s - valid_at_s < LOST_S
 
 
-def _is_plain(reading: BatteryReading, model: BatteryModel | None) -> bool:
+def _is_plain(reading: BatteryReading, model: BatteryModel | None, cell_count: int) -> bool:
     amps = reading.current_a
     return (
         not reading.faults
         and model is not None
+        and cell_count in (0, model.cells)
         and amps is not None
         and -model.continuous_discharge_a <= amps <= model.continuous_charge_a
         and reading.charge_switch_on is not False

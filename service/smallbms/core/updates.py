@@ -17,10 +17,15 @@ class UpdateMemory:
     failed: bool = False
 
 
+_NOTHING = UpdateMemory()
+
+
 def follow(memory: UpdateMemory, outputs: OutputsReadBack, acknowledged: bool) -> UpdateMemory:
     """Follow the phases; an update that a reboot cut short has failed. Stays until acknowledged or a good update."""
     if not outputs.reachable:
         return UpdateMemory(phase=memory.phase, restored=memory.restored, failed=memory.failed and not acknowledged)
+    if outputs.update is UpdatePhase.NONE and memory == _NOTHING:
+        return memory
     phase, failed = outputs.update, memory.failed and not acknowledged
     if phase in (UpdatePhase.EXPIRED, UpdatePhase.FAILED):
         failed = memory.phase is not phase or failed

@@ -6,7 +6,8 @@ the serial number is not read: it sits behind the factory mode.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import IntEnum
 from struct import Struct, unpack
 from typing import NamedTuple
@@ -20,6 +21,7 @@ START, END = 0xDD, 0x77
 READ, WRITE = 0xA5, 0x5A
 HEADER = 4  # START, register, status, length
 TRAILER = 3  # checksum, END
+LONGEST = HEADER + 0xFF + TRAILER
 
 
 class Register(IntEnum):
@@ -118,7 +120,7 @@ class Jbd(Driver):
         self._board_temperatures_c: tuple[float | None, ...] = ()
         self._cells_v: tuple[float, ...] = ()
         self._cells_at_s = 0.0
-        self._name: str | None = None
+        self._identity = Identity(key=key)
         self._trip_counts: Mapping[Fault, int] = {}
         self._sizes: dict[Register, int] = {}  # of the last good replies, so that a link can wait for all bytes at once
         self._questions = (
@@ -138,7 +140,7 @@ class Jbd(Driver):
         return BatteryReading(
             taken_at_s=self._pack_at_s,
             cells_taken_at_s=self._cells_at_s,
-            identity=Identity(key=self.key, model=self._name, firmware=f"{pack.software >> 4}.{pack.software & 15}"),
+            identity=self._identity,
             voltage_v=pack.voltage_10mv / 100,
             current_a=pack.current_10ma / 100,
             cell_voltages_v=self._cells_v,
@@ -153,7 +155,7 @@ class Jbd(Driver):
             soc_pct=float(pack.soc_pct) if pack.soc_pct <= 100 else None,
             cycles=pack.cycles,
             balancing_cells=_bits(pack.balancing_low | pack.balancing_high << 16),
-            faults=frozenset(PROTECTION[number - 1] for number in _bits(pack.protection)),
+            faults=frozenset([PROTECTION[number - 1] for number in _bits(pack.protection)]),
         )
 
     @property
@@ -161,12 +163,14 @@ class Jbd(Driver):
         return self._trip_counts
 
     def _question(self, what: str, register: Register, size: int, take: Callable[[bytes, float], None]) -> Request:
+        mark = bytes((START, register))
+
         def missing(reply: bytes) -> int:
-            return _missing(register, reply) if reply else self._sizes.get(register, HEADER)
+            return _search(mark, reply).lacking if reply else self._sizes.get(register, HEADER)
 
         def decode(reply: bytes, now_s: float) -> None:
             self._sizes.pop(register, None)
-            data = _data(register, reply)
+            data = _data(register, _search(mark, reply))
             take(data, now_s)
             self._sizes[register] = HEADER + len(data) + TRAILER
 
@@ -185,6 +189,8 @@ class Jbd(Driver):
         end = PACK.size + 2 * pack.sensors
         if len(data) < end:
             raise FrameError(f"pack values of {len(data)} bytes, {end} wanted for {pack.sensors} sensors")
+        if self._pack is None or self._pack.software != pack.software:
+            self._identity = replace(self._identity, firmware=f"{pack.software >> 4}.{pack.software & 15}")
         self._pack, self._pack_at_s = pack, now_s
         by_number = [(n, _temperature_c(raw)) for n, raw in enumerate(_words(data[PACK.size : end]), start=1)]
         self._cell_temperatures_c = tuple([value for n, value in by_number if n not in self.board_sensors])
@@ -194,11 +200,11 @@ class Jbd(Driver):
         cells = self._pack.cells if self._pack else len(data) // 2
         if not data or len(data) != 2 * cells:
             raise FrameError(f"cell voltages of {len(data)} bytes, {2 * cells} wanted for {cells} cells")
-        self._cells_v = tuple(millivolts / 1000 for millivolts in _words(data))
+        self._cells_v = tuple([millivolts / 1000 for millivolts in _words(data)])
         self._cells_at_s = now_s
 
     def _take_name(self, data: bytes, _now_s: float) -> None:
-        self._name = data.decode("ascii", errors="replace").strip("\0 ") or None
+        self._identity = replace(self._identity, model=data.decode("ascii", errors="replace").strip("\0 ") or None)
 
     def _take_trip_counts(self, data: bytes, _now_s: float) -> None:
         if len(data) < 2 * len(TRIP_COUNTS):
@@ -216,7 +222,7 @@ def _words(data: bytes) -> tuple[int, ...]:
 
 def _bits(word: int) -> tuple[int, ...]:
     """The numbers of the set bits, from 1."""
-    return tuple(number for number in range(1, word.bit_length() + 1) if word >> (number - 1) & 1)
+    return tuple([number for number in range(1, word.bit_length() + 1) if word >> (number - 1) & 1])
 
 
 def _temperature_c(raw: int) -> float | None:
@@ -225,56 +231,38 @@ def _temperature_c(raw: int) -> float | None:
     return temperature_c if low_c < temperature_c < high_c else None
 
 
-def _candidates(register: Register, reply: bytes) -> Iterator[bytes]:
-    """Every place where a reply of `register` may begin, up to the end of what came."""
-    mark = bytes((START, register))
+class _Found(NamedTuple):
+    """The first sound frame of a reply; without one `lacking`, as Request.missing, and what is wrong."""
+
+    frame: bytes
+    lacking: int = 0
+    flaw: str = ""
+
+
+def _search(mark: bytes, reply: bytes) -> _Found:
+    """Look at every place where a frame of this register may begin; noise may look like one."""
     at = reply.find(mark)
+    if at < 0:
+        return _Found(b"", HEADER, f"no answer among {len(reply)} bytes")
+    lacking, flaw = 0, ""
     while at >= 0:
-        yield reply[at:]
-        at = reply.find(mark, at + 1)
-
-
-def _lacks(candidate: bytes) -> int:
-    """How many bytes are missing from what begins here."""
-    size = HEADER if len(candidate) < HEADER else HEADER + candidate[3] + TRAILER
-    return max(0, size - len(candidate))
-
-
-def _flaw(candidate: bytes) -> str | None:
-    """What is wrong with what begins here; None if it is a sound frame."""
-    if lacks := _lacks(candidate):
-        return f"{lacks} bytes short"
-    end = HEADER + candidate[3]
-    if candidate[end : end + TRAILER] != _trailer(candidate[2:end]):
-        return "wrong checksum"
-    return None
-
-
-def _missing(register: Register, reply: bytes) -> int:
-    """As Request.missing: 0 with a sound frame in it, or with a broken one and nothing else begun."""
-    broken = False
-    begun = []
-    for candidate in _candidates(register, reply):
-        lacks = _lacks(candidate)
-        if lacks:
-            begun.append(lacks)
-        elif _flaw(candidate) is None:
-            return 0
+        body, size = at + HEADER, len(reply)
+        end = body + reply[body - 1] + TRAILER if body <= size else body
+        if end > size:
+            lacking, flaw = min(lacking or LONGEST, end - size), f"{end - size} bytes short"
+        elif reply.startswith(_trailer(reply[at + 2 : end - TRAILER]), end - TRAILER):
+            return _Found(reply[at:end])
         else:
-            broken = True
-    if begun:
-        return min(begun)
-    return 0 if broken else HEADER
+            flaw = "wrong checksum"
+        at = reply.find(mark, at + 1)
+    return _Found(b"", lacking, flaw)
 
 
-def _data(register: Register, reply: bytes) -> bytes:
-    """The data of the first sound frame; raises FrameError if there is none, or if the board refuses."""
-    flaw: str | None = f"no answer among {len(reply)} bytes"
-    for candidate in _candidates(register, reply):
-        flaw = _flaw(candidate)
-        if flaw is None:
-            status, size = candidate[2:HEADER]
-            if status != Status.OK:
-                raise FrameError(f"register 0x{register:02X} refused: {REFUSALS.get(status, f'status 0x{status:02X}')}")
-            return candidate[HEADER : HEADER + size]
-    raise FrameError(f"register 0x{register:02X}: {flaw}")
+def _data(register: Register, found: _Found) -> bytes:
+    """The data of a frame; raises FrameError if there is none, or if the board refuses."""
+    frame, _, flaw = found
+    if not frame:
+        raise FrameError(f"register 0x{register:02X}: {flaw}")
+    if status := frame[2]:  # 0 is OK
+        raise FrameError(f"register 0x{register:02X} refused: {REFUSALS.get(status, f'status 0x{status:02X}')}")
+    return frame[HEADER:-TRAILER]

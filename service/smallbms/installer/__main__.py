@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from smallbms.errors import BmsError
-from smallbms.installer import bundle, stick, venus, verbs
+from smallbms.installer import bundle, debian, stick, venus, verbs
 from smallbms.installer.console import Console
-from smallbms.installer.layout import layout_of
+from smallbms.installer.layout import System, layout_of
+from smallbms.installer.update import machine_of
 
 HERE = Path(__file__).parents[3]  # the directory of the version, or of the sources, that this code is of
 DONE, FAILED = 0, 1
@@ -26,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
     except OSError as error:
         print(f"{error.filename}: {error.strerror}" if error.filename else error, file=sys.stderr)
+    except KeyboardInterrupt:
+        print("stopped; the same command again does the rest", file=sys.stderr)
     return FAILED
 
 
@@ -42,10 +45,15 @@ def _parser() -> ArgumentParser:
     build = add("bundle", _bundle, "build the archives that install offline")
     build.add_argument("--out", type=Path, default=HERE / "out", metavar="DIR", help="where (default: out)")
     build.add_argument(
-        "--arch", nargs="+", default=bundle.ARCHITECTURES, metavar="ARCH", help="armv7l, aarch64, x86_64"
+        "--arch",
+        nargs="+",
+        default=bundle.ARCHITECTURES,
+        metavar="ARCH",
+        help="armv7l, aarch64, x86_64; any: for Debian",
     )
     install = add("install", _install, "install this version")
     install.add_argument("--config", type=Path, metavar="FILE", help="the configuration, if there is none yet")
+    install.add_argument("--wheels", type=Path, metavar="DIR", help="on Debian: take packages from here, not the index")
     uninstall = add("uninstall", _uninstall, "take everything away; configuration and state stay")
     uninstall.add_argument("--purge", action="store_true", help="configuration, state and settings go too")
     for verb in (install, uninstall):
@@ -65,16 +73,22 @@ def _bundle(arguments: Namespace) -> bool:
 
 
 def _install(arguments: Namespace) -> bool:
-    return venus.install(layout_of(arguments.root), Console(yes=arguments.yes), HERE, arguments.config)
+    layout, console = layout_of(arguments.root), Console(yes=arguments.yes)
+    if layout.system is System.DEBIAN:
+        return debian.install(layout, console, HERE, arguments.config, arguments.wheels)
+    return venus.install(layout, console, HERE, arguments.config)
 
 
 def _stick(arguments: Namespace) -> bool:
-    layout, console = layout_of(arguments.root), Console(yes=True)
-    return stick.arrive(layout, console, HERE, arguments.archive, arguments.config)
+    console = Console(yes=True)
+    machine = machine_of(layout_of(arguments.root), console.say)
+    return stick.arrive(machine, console, HERE, arguments.archive, arguments.config)
 
 
 def _uninstall(arguments: Namespace) -> bool:
-    return venus.uninstall(layout_of(arguments.root), Console(yes=arguments.yes), purge=arguments.purge)
+    layout = layout_of(arguments.root)
+    uninstall = debian.uninstall if layout.system is System.DEBIAN else venus.uninstall
+    return uninstall(layout, Console(yes=arguments.yes), purge=arguments.purge)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,11 @@ from smallbms.errors import InstallError
 from smallbms.installer import wheels
 from smallbms.installer.archive import CHECKSUM
 from smallbms.installer.layout import NAME
-from smallbms.installer.tree import BUNDLE, MANIFEST, Bundle, manifest_line, write_bundle
+from smallbms.installer.tree import ANY, BUNDLE, MANIFEST, Bundle, manifest_line, write_bundle
 
 ARCHITECTURES = ("armv7l", "aarch64")  # of every GX from v3.60 on
 SHIPPED = ("service", "ext", "install.sh", "setup.cfg", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE")
-HOOK = "service/venus/post-hook.sh"
+HOOKS = ("pre-hook.sh", "post-hook.sh")  # in service/venus; update-data.sh of Venus OS runs them
 INCOMING = f"apps/{NAME}/incoming"  # below /data, where Venus OS unpacks what lies on a stick
 USB_ARCHIVE = "venus-data.tar.gz"
 _LEFT_OUT = ("__pycache__", ".egg-info", "wheels-")
@@ -38,8 +38,8 @@ class File:
 Files = Mapping[str, File]
 
 
-def build(project: Path, out: Path, architecture: str, cache: Path) -> tuple[Path, Path]:
-    """Write the archive for `install` and `upgrade`, its checksum, and the one for a USB stick; return both archives.
+def build(project: Path, out: Path, architecture: str, cache: Path) -> tuple[Path, ...]:
+    """Write the archive for `install` and `upgrade`, its checksum, and for a GX the one for a USB stick; return them.
 
     Raises InstallError if wheels cannot be had.
     """
@@ -49,12 +49,16 @@ def build(project: Path, out: Path, architecture: str, cache: Path) -> tuple[Pat
     archive = File(content=packed(files, time_s))
     name = f"{top}-{architecture}.tar.gz"
     checksum = File(content=manifest_line(hashlib.sha256(archive.content).hexdigest(), name).encode())
-    hook = File(content=(project / HOOK).read_bytes(), executable=True)
-    usb = {"rc/post-hook.sh": hook, f"{INCOMING}/{name}": archive, f"{INCOMING}/{name}{CHECKSUM}": checksum}
     directory = out / architecture
     directory.mkdir(parents=True, exist_ok=True)
     (directory / name).write_bytes(archive.content)
     (directory / f"{name}{CHECKSUM}").write_bytes(checksum.content)
+    if architecture == ANY:
+        return (directory / name,)
+    usb = {f"{INCOMING}/{name}": archive, f"{INCOMING}/{name}{CHECKSUM}": checksum}
+    usb |= {
+        f"rc/{hook}": File(content=(project / "service/venus" / hook).read_bytes(), executable=True) for hook in HOOKS
+    }
     (directory / USB_ARCHIVE).write_bytes(packed(usb, time_s))
     return directory / name, directory / USB_ARCHIVE
 
@@ -62,12 +66,27 @@ def build(project: Path, out: Path, architecture: str, cache: Path) -> tuple[Pat
 def tree_files(project: Path, architecture: str, cache: Path) -> Files:
     """Return all files of one version, its manifest among them."""
     files = dict(_own(project))
+    if architecture == ANY:
+        return _sealed(files, Bundle(version=version_of(project), architecture=ANY, python=ANY))
     requirements = project / "service" / f"wheels-{architecture}.txt"
     if not requirements.is_file():
         raise InstallError(f"no bundle can be built for {architecture}: there is no {requirements}")
     for wheel in wheels.fetched(requirements, architecture, cache / architecture):
         files |= {f"lib/{name}": File(content=content) for name, content in wheels.members(wheel)}
-    bundle = Bundle(version=version_of(project), architecture=architecture, python=wheels.PYTHON)
+    return _sealed(files, Bundle(version=version_of(project), architecture=architecture, python=wheels.PYTHON))
+
+
+def write_tree(project: Path, directory: Path) -> None:
+    """Write the sources as the unpacked bundle of a system that has pip."""
+    for name, file in tree_files(project, ANY, directory).items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.content)
+        path.chmod(0o755 if file.executable else 0o644)
+
+
+def _sealed(files: dict[str, File], bundle: Bundle) -> Files:
+    """Add what a version says of itself, and the manifest."""
     files[BUNDLE] = File(content=write_bundle(bundle))
     lines = (manifest_line(hashlib.sha256(files[name].content).hexdigest(), name) for name in sorted(files))
     files[MANIFEST] = File(content="".join(lines).encode())

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from smallbms.errors import InstallError
-from smallbms.installer.layout import Layout
-from smallbms.installer.tree import Bundle, size_of
+from smallbms.installer.layout import Layout, System
+from smallbms.installer.tree import ANY, Bundle, size_of
 
 SPARE_BYTES = 20_000_000  # for state, logs and everyone else
 _ROOM = 3  # a version, compiled, and while it is copied
@@ -18,7 +18,7 @@ _ROOM = 3  # a version, compiled, and while it is copied
 
 def check(layout: Layout, source: Path, bundle: Bundle) -> None:
     """Raise InstallError with every fault that keeps this bundle from running here."""
-    faults = [*_who(), *_machine(bundle), *_place(layout, size_of(source) * _ROOM + SPARE_BYTES)]
+    faults = [*_who(), *_machine(layout, bundle), *_place(layout, size_of(source) * _ROOM + SPARE_BYTES)]
     if faults:
         raise InstallError("\n".join([*faults, "Nothing was changed."]))
 
@@ -28,12 +28,13 @@ def _who() -> Iterator[str]:
         yield "only root may do this: log in as root, or put sudo before it"
 
 
-def _machine(bundle: Bundle) -> Iterator[str]:
+def _machine(layout: Layout, bundle: Bundle) -> Iterator[str]:
     machine = os.uname().machine
-    if machine != bundle.architecture:
-        yield f"this bundle is for {bundle.architecture}, this machine is {machine}: take the archive for {machine}"
+    wanted = machine if layout.system is System.VENUS else ANY
+    if wanted != bundle.architecture:
+        yield f"this bundle is for {bundle.architecture}, this machine is {machine}: take the archive …-{wanted}.tar.gz"
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    if python != bundle.python:
+    if bundle.python not in (python, ANY):
         yield f"this bundle is for Python {bundle.python}, here is {python}: take a newer version of it"
 
 

@@ -112,20 +112,32 @@ def resume(machine: Machine) -> None:
         return
     with contextlib.suppress(InstallError), alone(machine.layout):
         if update.boot != journal.boot_id(machine.layout.root):
-            settle(machine.layout, update)
-            confess(machine, update)
+            _settle(machine.layout, update)
+            _confess(machine, update)
         else:
             launch(machine.layout, update.older)
 
 
-def settle(layout: Layout, update: Journal) -> None:
-    """After a reboot, before anything runs: the older version, unless the newer one was found healthy."""
+@contextlib.contextmanager
+def settled(machine: Machine) -> Iterator[None]:
+    """After a reboot; both processes are started within. An update that it cut short has failed (manual §4.4)."""
+    update = unfinished(machine)
+    if update is None:
+        yield
+        return
+    _settle(machine.layout, update)
+    yield
+    _confess(machine, update)
+
+
+def _settle(layout: Layout, update: Journal) -> None:
+    """The older version, unless the newer one was found healthy."""
     if update.stage is not Stage.FINISH:
         point_back(layout, update)
 
 
-def confess(machine: Machine, update: Journal) -> None:
-    """After a reboot, once the outputs process runs: tell it that the update failed, and forget the update."""
+def _confess(machine: Machine, update: Journal) -> None:
+    """Tell the outputs process, which knows nothing of another boot, and forget the update."""
     if update.stage is not Stage.FINISH:
         end_s = machine.clock() + machine.times.outputs_s
         while machine.clock() < end_s:

@@ -39,7 +39,7 @@ def take(layout: Layout) -> tuple[str, ...]:
     Returns the ports. A configuration that cannot be read has none: the main process says why.
     """
     wanted = configured(layout.configuration)
-    ports = tuple(dict.fromkeys(_serial_ports(wanted)))
+    ports = tuple(dict.fromkeys(serial_ports(wanted)))
     _write(layout, ports)
     for port in ports:
         if (device := layout.root / port.lstrip("/")).exists():
@@ -63,7 +63,8 @@ def configured(file: Path) -> dict[str, Any]:
         return {}
 
 
-def _serial_ports(tables: dict[str, Any]) -> Iterator[str]:
+def serial_ports(tables: dict[str, Any]) -> Iterator[str]:
+    """Yield the serial port of each battery, in the order of the file."""
     batteries = tables.get("battery", [])
     for battery in batteries if isinstance(batteries, list) else []:
         port = battery.get("port") if isinstance(battery, dict) else None

@@ -77,11 +77,6 @@ class Daemontools:
     def is_up(self, name: str) -> bool:
         return ask("svstat", self._path(name)).startswith(f"{self._path(name)}: up ")
 
-    def supervised(self, name: str) -> bool:
-        """Whether a supervise runs for it, whatever the service does."""
-        status = ask("svstat", self._path(name))
-        return status.startswith((f"{self._path(name)}: up ", f"{self._path(name)}: down "))
-
     def adopt(self, name: str, wrapper: Path) -> None:
         """Link it and have svscan look at once; idempotent."""
         link = self._directory / name

@@ -12,6 +12,8 @@ from smallbms.errors import InstallError
 
 MANIFEST = "MANIFEST"  # the format of sha256sum, so that `sha256sum -c MANIFEST` does it by hand
 BUNDLE = "bundle.json"
+ANY = "any"  # the architecture and Python of a bundle without wheels, where the system has pip
+VENV = "venv"  # made there, of no bundle
 _COMPILED = "__pycache__"
 _CHUNK = 1 << 20
 
@@ -72,9 +74,10 @@ def is_whole(tree: Path) -> bool:
 
 
 def files_of(tree: Path) -> Iterator[Path]:
-    """Every file and link of a tree but compiled ones; directories that links lead to are not entered."""
+    """Every file and link of a tree but compiled ones and its venv; directories that links lead to are not entered."""
     for path in sorted(tree.rglob("*")):
-        if _COMPILED not in path.parts and (path.is_symlink() or not path.is_dir()):
+        parts = path.relative_to(tree).parts
+        if _COMPILED not in parts and parts[0] != VENV and (path.is_symlink() or not path.is_dir()):
             yield path
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from smallbms.errors import OutputError
-from smallbms.installer import disk, journal
+from smallbms.installer import disk, journal, units
 from smallbms.installer.journal import Journal, Stage
 from smallbms.installer.layout import MAIN, OUTPUTS, Layout, System
 from smallbms.installer.services import Daemontools, Services
@@ -38,6 +38,7 @@ class Times:
     """How long to wait for what."""
 
     outputs_s: float = 10.0  # for a new outputs process to answer
+    told_s: float = 0.5  # for everyone on the bus to hear that an update is under way
     poll_s: float = 0.25
 
 
@@ -95,6 +96,7 @@ def _begin(machine: Machine, update: Journal) -> Stage:
         machine.say(f"The update cannot begin: {error}.")
         return Stage.BACK
     machine.say("Charging is off until a version is healthy.")
+    machine.sleep(machine.times.told_s)
     return Stage.SWITCH
 
 
@@ -143,7 +145,9 @@ def _watch(machine: Machine, update: Journal) -> Stage:
 
 
 def _finish(machine: Machine, update: Journal) -> None:
-    """The version that ran stays for a rollback; older ones go."""
+    """The version that ran stays for a rollback; older ones go. What systemd has is the new version's from now on."""
+    if machine.layout.system is System.DEBIAN:
+        units.put(machine.layout)
     for directory in machine.layout.versions.iterdir():
         if directory.name not in (update.older, update.newer):
             shutil.rmtree(directory, ignore_errors=True)

@@ -18,6 +18,7 @@ from smallbms.installer.services import Daemontools
 
 def install(layout: Layout, console: Console, source: Path, given: Path | None = None) -> bool:
     """Install the unpacked version in `source`, or repair it; False after a no. InstallError if it cannot be."""
+    _refuse_during_update(layout)
     bundle = tree.read_bundle(source)
     checks.check(layout, source, bundle)
     other = layout.linked_version(layout.current)
@@ -33,10 +34,16 @@ def uninstall(layout: Layout, console: Console, *, purge: bool) -> bool:
     """Take everything away, the outputs safe first; False after a no. Without `purge` configuration and state stay."""
     if not layout.home.exists() and not purge:
         raise InstallError("it is not installed")
+    _refuse_during_update(layout)
     done = console.carry_out("To uninstall", _uninstall_steps(layout, purge=purge))
     if done and not purge and layout.state.exists():
         console.say(f"Configuration and state are kept in {layout.state}; `uninstall --purge` removes them too.")
     return done
+
+
+def _refuse_during_update(layout: Layout) -> None:
+    if layout.journal.exists():
+        raise InstallError("an update is under way: wait until it has ended, or reboot. Nothing was changed.")
 
 
 def _install_steps(layout: Layout, console: Console, source: Path, given: Path | None) -> tuple[Step, ...]:

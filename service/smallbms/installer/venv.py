@@ -27,7 +27,8 @@ def make(layout: Layout, version: str, wheels: Path | None) -> None:
     obey(sys.executable, "-m", "venv", str(directory))
     source = ("--no-index", "--find-links", str(wheels)) if wheels else ()
     pip = (str(directory / "bin/python"), "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input")
-    obey(*pip, "install", "--only-binary=:all:", *source, *_requirements(tree))
+    if requirements := _requirements(tree):
+        obey(*pip, "install", "--only-binary=:all:", *source, *requirements)
     (directory / _MADE).touch()
     os.sync()
 

@@ -42,15 +42,10 @@ def fetched(requirements: Path, architecture: str, cache: Path) -> tuple[Path, .
     """Return the wheels that a requirements file pins, in its order; pip is only asked for what the cache lacks."""
     wanted = pins(requirements)
     cache.mkdir(parents=True, exist_ok=True)
-    if wanted_digests(wanted) - _cached(cache).keys():
+    if {pin.digest for pin in wanted} - _cached(cache).keys():
         _download(requirements, architecture, cache)
     cached = _cached(cache)
     return tuple(cached[pin.digest] for pin in wanted)
-
-
-def wanted_digests(wanted: tuple[Pin, ...]) -> set[str]:
-    """Return the hashes of the pins."""
-    return {pin.digest for pin in wanted}
 
 
 def members(wheel: Path) -> Iterator[tuple[str, bytes]]:

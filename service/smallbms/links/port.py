@@ -1,7 +1,9 @@
-"""An open tty that plays a script of requests, with as few wake-ups as the kernel allows.
+"""An open tty that plays a script of requests, with as few wake-ups as can be.
 
-On a raw tty with VTIME 0 the loop hears of input only when VMIN bytes wait (n_tty), so VMIN is set to what is
-still missing. VMIN is an unsigned char.
+An answer takes as long as it did before, so it is looked for once, at the time when it must be whole: a process that
+waits for input is woken in the kernel by each handful of bytes. Only for what is not there then the port is listened
+to: on a raw tty with VTIME 0 the loop hears of input when VMIN bytes wait (n_tty), so VMIN, an unsigned char, is set
+to what is still missing.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import serial
 
 from smallbms.drivers.base import Request
 from smallbms.errors import LinkError
+from smallbms.links.pace import Pace
 
 VMIN_MAX = 255
 READ_SIZE = 4096
@@ -45,6 +48,8 @@ class Answer(NamedTuple):
     lacking: int
 
 
+NO_ANSWER = Answer(b"", 0.0, 0)
+
 Script = Generator[Exchange | Pause, Answer, NoReturn]
 
 
@@ -58,15 +63,18 @@ class Port:
     def __init__(self, device: serial.Serial) -> None:
         self._device = device
         self._fd: int = device.fileno()
-        self._request: Request | None = None
-        self._answer = Answer(b"", 0.0, 0)
+        self._step: Exchange | None = None  # that waits for its answer
+        self._sent_s = 0.0
+        self._answer = NO_ANSWER
         self._attributes = termios.tcgetattr(self._fd)
         self._loop = asyncio.get_running_loop()
         self._script: Script | None = None
+        self._pace = Pace()
+        self._listening = False
         self._hasty = False
         self._timer: asyncio.TimerHandle | None = None
         self._lost: asyncio.Future[NoReturn] = self._loop.create_future()
-        self._loop.add_reader(self._fd, self._on_readable)
+        self._wake_after(1)  # with VMIN 0 an empty port would read like one that hung up
 
     async def play(self, script: Script) -> NoReturn:
         """Play until the port is gone; raises LinkError then."""
@@ -76,14 +84,13 @@ class Port:
 
     def hasten(self) -> None:
         """End a hasty pause now."""
-        if self._hasty:
+        if self._hasty and self._timer is not None:
+            self._timer.cancel()
             self._resume()
 
     def _resume(self) -> None:
         """Give the script its answer, and take its next step."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._hasty, self._request = False, None
+        self._hasty, self._step = False, None
         if self._script is not None and not self._lost.done():
             self._take(self._script.send(self._answer))
 
@@ -92,18 +99,20 @@ class Port:
             self._hasty = step.hasty
             self._timer = self._loop.call_at(step.until_s, self._resume)
             return
-        self._request = step.request
-        self._answer = Answer(b"", 0.0, step.request.missing(b""))
-        self._timer = self._loop.call_later(step.time_out_s, self._time_is_up)
+        request = step.request
+        self._step = step
+        self._sent_s = self._loop.time()
+        self._answer = Answer(b"", 0.0, request.missing(b""))
         try:
-            self._send(step.request.data)
+            self._send(request.data)
         except LinkError as error:
             self._lose(error)
-
-    def _time_is_up(self) -> None:
-        self._on_readable()  # the few bytes that VMIN held back
-        if self._request is not None:
-            self._resume()
+            return
+        usual_s = self._pace.usual_s(request.data)
+        if usual_s is None:
+            self._listen()
+        else:
+            self._timer = self._loop.call_at(self._sent_s + usual_s, self._look)
 
     def close(self) -> None:
         if self._timer is not None:
@@ -112,7 +121,7 @@ class Port:
             self._script.close()
             self._script = None
         self._lost.cancel()
-        self._loop.remove_reader(self._fd)
+        self._listen_no_more()
         with contextlib.suppress(OSError, termios.error):
             termios.tcflush(self._fd, termios.TCIOFLUSH)  # else closing waits until all is sent
         with contextlib.suppress(OSError):
@@ -121,42 +130,78 @@ class Port:
     def _send(self, data: bytes) -> None:
         try:
             termios.tcflush(self._fd, termios.TCIFLUSH)
-            self._wake_after(self._answer.lacking)
             os.write(self._fd, data)
         except (OSError, termios.error) as error:
             raise LinkError(f"writing failed: {_reason(error)}") from error
+
+    def _look(self) -> None:
+        """The answer ought to be there."""
+        self._read()
+        if self._step is None or self._lost.done():
+            return
+        if self._answer.lacking:
+            self._listen()
+        else:
+            self._pace.in_time(self._step.request.data)
+            self._resume()
+
+    def _listen(self) -> None:
+        """Be woken by the rest of the answer, or when there is no more time for it."""
+        if self._step is not None:
+            self._listening = True
+            self._timer = self._loop.call_at(self._sent_s + self._step.time_out_s, self._time_is_up)
+            self._wake_after(self._answer.lacking)
+            self._loop.add_reader(self._fd, self._on_readable)
+
+    def _listen_no_more(self) -> None:
+        if self._listening:
+            self._listening = False
+            self._loop.remove_reader(self._fd)
+
+    def _on_readable(self) -> None:
+        self._read()
+        if self._step is None or self._timer is None or self._lost.done():
+            return
+        if self._answer.lacking:
+            self._wake_after(self._answer.lacking)
+        else:
+            self._timer.cancel()
+            self._listen_no_more()
+            self._pace.late(self._step.request.data, self._answer.at_s - self._sent_s)
+            self._resume()
+
+    def _time_is_up(self) -> None:
+        self._listen_no_more()
+        self._read()  # the few bytes that VMIN held back
+        self._resume()
+
+    def _read(self) -> None:
+        """Add to the answer what is there, without the adapter's echo."""
+        try:
+            data = os.read(self._fd, READ_SIZE)
+            if not data:
+                raise OSError(errno.EIO, "hung up")
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._lose(LinkError(f"reading failed: {_reason(error)}"))
+            return
+        if self._step is not None:
+            request = self._step.request
+            reply = (self._answer.data + data).removeprefix(request.data)
+            self._answer = Answer(reply, self._loop.time(), request.missing(reply))
 
     def _wake_after(self, count: int) -> None:
         vmin = min(count, VMIN_MAX)
         if self._attributes[6][termios.VMIN] != vmin:
             self._attributes[6][termios.VMIN] = vmin
-            termios.tcsetattr(self._fd, termios.TCSANOW, self._attributes)
-
-    def _on_readable(self) -> None:
-        try:
-            data = os.read(self._fd, READ_SIZE)
-            if not data:
-                raise OSError(errno.EIO, "hung up")
-            whole = self._request is not None and self._gather(self._request, data)
-        except BlockingIOError:
-            return
-        except (OSError, termios.error) as error:
-            self._lose(LinkError(f"reading failed: {_reason(error)}"))
-            return
-        if whole:
-            self._resume()
-
-    def _gather(self, request: Request, data: bytes) -> bool:
-        """Add what came, without the adapter's echo; whether the answer is whole."""
-        reply = (self._answer.data + data).removeprefix(request.data)
-        lacking = request.missing(reply)
-        self._answer = Answer(reply, self._loop.time(), lacking)
-        if lacking:
-            self._wake_after(lacking)
-        return not lacking
+            try:
+                termios.tcsetattr(self._fd, termios.TCSANOW, self._attributes)
+            except termios.error as error:
+                self._lose(LinkError(f"it hung up: {_reason(error)}"))
 
     def _lose(self, error: LinkError) -> None:
-        self._loop.remove_reader(self._fd)  # a hang-up stays readable for ever
+        self._listen_no_more()  # a hang-up stays readable for ever
         if not self._lost.done():
             self._lost.set_exception(error)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from smallbms.drivers.base import Want
 
@@ -12,8 +13,10 @@ SILENT_SLOTS = 5  # of so many slots a silent battery gets one
 IDENTITY_POLLS = 120  # a minute at the usual pace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
+WITH_IDENTITY = Want.ALL | Want.IDENTITY
+
+
+class Slot(NamedTuple):
     """One battery's turn."""
 
     number: int
@@ -37,6 +40,7 @@ class Schedule:
     def __init__(self, numbers: Iterable[int]) -> None:
         self._members = {number: _Member(last_slot=order) for order, number in enumerate(numbers)}
         self._numbers = frozenset(self._members)
+        self._only = min(self._members) if len(self._members) == 1 else None  # it has the line to itself
         self._slot = len(self._members)
         self._silent_slot = self._slot
         self._near_slot = self._slot
@@ -67,18 +71,17 @@ class Schedule:
             if number not in self._urged_done:
                 self._urged.remove(number)
                 self._urged_done.add(number)
-                return Slot(number=number, want=Want.CELLS)
+                return Slot(number, Want.CELLS)
         return None
 
     def turn(self) -> Slot:
         """The next slot of the line."""
         self._slot += 1
         self._urged_done.clear()
-        number = self._longest_waiting(self._class_of_slot())
+        number = self._only or self._longest_waiting(self._class_of_slot())
         member = self._members[number]
         member.last_slot = self._slot
-        identity = Want.IDENTITY if member.polls % IDENTITY_POLLS == 0 else Want(0)
-        return Slot(number=number, want=Want.ALL | identity)
+        return Slot(number, Want.ALL if member.polls % IDENTITY_POLLS else WITH_IDENTITY)
 
     def answered(self, number: int) -> None:
         member = self._members[number]
@@ -97,8 +100,6 @@ class Schedule:
             member.polls = member.failures = 0
 
     def _class_of_slot(self) -> frozenset[int]:
-        if len(self._numbers) == 1:
-            return self._numbers  # it has the line to itself
         silent = self.silent
         awake = self.numbers - silent
         if silent and (not awake or self._slot - self._silent_slot >= SILENT_SLOTS):

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Generator, Mapping
 from typing import TypeVar
 
-from smallbms.drivers.base import Driver, Request
+from smallbms.drivers.base import Driver
 from smallbms.errors import FrameError, LinkError
 from smallbms.links.base import LinkFault, LinkHealth
-from smallbms.links.port import Answer, Exchange, Pause, Port, Script, opened
+from smallbms.links.port import NO_ANSWER, Answer, Exchange, Pause, Port, Script, opened
 from smallbms.links.schedule import Schedule, Slot
 from smallbms.links.timing import ATTEMPTS, time_out_s
 from smallbms.links.trouble import TroubleLog
@@ -52,6 +52,7 @@ class SerialLine:
         self._on_reading = on_reading
         self._on_frame_error = on_frame_error
         self._schedule = Schedule(self._units)
+        self._exchanges: dict[Slot, tuple[Exchange, ...]] = {}  # made once
         self._port: Port | None = None
         self._trouble = TroubleLog(_log)
         self._open = False
@@ -104,53 +105,62 @@ class SerialLine:
     def _poll(self) -> Script:
         """Slot after slot; urged cell voltages come first."""
         clock = asyncio.get_running_loop().time
+        schedule = self._schedule
         self._open = True
-        self._schedule.restart()
+        schedule.restart()
         next_slot_s = clock()
         while True:
             now_s = clock()
-            if urgent := self._schedule.urgent():
+            if urgent := schedule.urgent():
                 yield from self._read(urgent)
             elif now_s < next_slot_s:
                 yield Pause(next_slot_s, hasty=True)
             else:
                 next_slot_s = max(next_slot_s + self._slot_s, now_s)
-                slot = self._schedule.turn()
+                slot = schedule.turn()
                 self._judge(slot.number, (yield from self._read(slot)))
                 self._took_s[slot.number] = clock() - now_s
 
     def _judge(self, number: int, answered: bool) -> None:
         """Tell the schedule, and the log when a battery falls silent or comes back."""
-        subject = f"battery {number}"
         if answered:
             self._schedule.answered(number)
-            self._trouble.recovery(subject)
+            if self._trouble:
+                self._trouble.recovery(f"battery {number}")
             return
         self._schedule.failed(number)
         if number in self._schedule.silent:
-            self._trouble.failure(subject, f"silent on {self._path}")
+            self._trouble.failure(f"battery {number}", f"silent on {self._path}")
 
     def _read(self, slot: Slot) -> Steps[bool]:
         """Ask for what the slot wants and hand the reading on; False if nothing good came."""
-        driver = self._units[slot.number]
+        number = slot.number
         good = False
-        for request in driver.requests(slot.want):
-            fault = yield from self._ask(slot.number, request)
+        for exchange in self._exchanges.get(slot) or self._made(slot):
+            fault = yield from self._ask(number, exchange)
             if fault is LinkFault.SILENCE:
                 break  # the rest would cost a time-out each
             good = good or fault is None
-        if good and (reading := driver.reading()):
-            self._on_reading(slot.number, reading)
+        if good and (reading := self._units[number].reading()):
+            self._on_reading(number, reading)
         return good
 
-    def _ask(self, number: int, request: Request) -> Steps[LinkFault | None]:
+    def _made(self, slot: Slot) -> tuple[Exchange, ...]:
+        driver = self._units[slot.number]
+        self._exchanges[slot] = exchanges = tuple(
+            Exchange(request, time_out_s(request, driver.INFO, self._baud)) for request in driver.requests(slot.want)
+        )
+        return exchanges
+
+    def _ask(self, number: int, exchange: Exchange) -> Steps[LinkFault | None]:
         """One question; what goes wrong is counted and told."""
-        info = self._units[number].INFO
-        answer = Answer(b"", 0.0, 0)
+        request = exchange.request
+        pause_s = self._units[number].INFO.pause_s
+        answer = NO_ANSWER
         for _ in range(ATTEMPTS):
-            answer = yield Exchange(request, time_out_s(request, info, self._baud))
-            if info.pause_s:
-                yield Pause(asyncio.get_running_loop().time() + info.pause_s)
+            answer = yield exchange
+            if pause_s:
+                yield Pause(asyncio.get_running_loop().time() + pause_s)
             if answer.data:
                 break
         if not answer.data:
@@ -163,7 +173,8 @@ class SerialLine:
         except FrameError as error:
             return self._fault(number, LinkFault.BAD_FRAME, f"{request.what}: {error}")
         self._frames_ok += 1
-        self._trouble.recovery(self._path)
+        if self._trouble:
+            self._trouble.recovery(self._path)
         return None
 
     def _fault(self, number: int, fault: LinkFault, text: str) -> LinkFault:

@@ -12,6 +12,10 @@ class TroubleLog:
         self._logger = logger
         self._failing: set[str] = set()
 
+    def __bool__(self) -> bool:
+        """Whether any subject is in trouble."""
+        return bool(self._failing)
+
     def failure(self, subject: str, text: str) -> None:
         level = logging.DEBUG if subject in self._failing else logging.WARNING
         self._failing.add(subject)

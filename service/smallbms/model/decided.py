@@ -37,8 +37,8 @@ class Battery:
     """One battery as the engine believes it: only plausible values, and when they were last whole.
 
     `online`: its data are whole and young enough to decide on. `valid_at_s` is -inf before the first whole reading.
-    `plain`: nothing in its reading asks for a closer look (no fault, no open switch, no current above its continuous
-    limits, no unread sensor); it spares every rule from looking at every battery in every step.
+    `plain`: nothing asks for a closer look (no doubt, a model that fits, no fault, no open switch, no current above its
+    continuous limits, no unread sensor); it spares every rule from looking at every battery in every step.
     """
 
     number: int
@@ -64,7 +64,11 @@ class Battery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bank:
-    """Many batteries as one; `None` where it cannot be known."""
+    """Many batteries as one; `None` where it cannot be known.
+
+    `plain`: every battery is online and plain; `heard_at_s`: the oldest `valid_at_s` of its batteries, None before the
+    first of each.
+    """
 
     batteries: tuple[Battery, ...] = ()
     error: BankError = BankError.NONE
@@ -76,7 +80,8 @@ class Bank:
     current_a: float | None = None
     capacity_ah: float | None = None
     online: int = 0
-    plain: bool = False  # every battery is online and plain
+    plain: bool = False
+    heard_at_s: float | None = None
     cell_min: Extreme | None = None
     cell_max: Extreme | None = None
     temperature_min: Extreme | None = None

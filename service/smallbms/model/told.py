@@ -40,6 +40,8 @@ class OutputsReadBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorStamp:
+    """An error as in /ErrorCode, and when it came."""
+
     code: int
     wall_s: float
 
@@ -67,6 +69,8 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceIdentity:
+    """Who this BMS is to others; `connection` says by which wires it reaches the batteries."""
+
     serial: str
     version: str
     custom_name: str = ""

@@ -2,68 +2,63 @@
 
 from __future__ import annotations
 
-import argparse
-import errno
 import fcntl
 import os
 import signal
-import socket
 import stat
 import sys
 import time
-from contextlib import ExitStack, suppress
 from types import FrameType
 
 from smallbms.errors import OutputError
 from smallbms.outputs.console import say
 from smallbms.outputs.guard import Limits
 from smallbms.outputs.keeper import Keeper
+from smallbms.outputs.options import Options, parse, usage
 from smallbms.outputs.server import Server
+from smallbms.outputs.unix import BACKLOG, UnixSocket, is_served
 
-ALONE_S = 300.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def main() -> int:
-    """Run; return the exit status: 0 told to stop, 1 the socket cannot be had."""
-    options = _parse()
+    """Run; return the exit status: 0 told to stop, 1 the socket cannot be had, 2 a wrong command line."""
     try:
-        with ExitStack() as stack:
-            return _run(options, stack)
+        options = parse(sys.argv[1:])
+    except ValueError as error:
+        sys.stderr.write(f"{usage()}{error}\n")
+        return 2
+    try:
+        return _run(options)
     except OSError as error:
         say(f"smallbms-outputs: {error}")
         return 1
 
 
-def _run(options: argparse.Namespace, stack: ExitStack) -> int:
-    path: str = options.socket
+def _run(options: Options) -> int:
+    path = options.socket
     os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
-    _lock(f"{path}.lock", stack)
-    stop = _stop_socket(stack)
+    _lock(f"{path}.lock")
+    stop = _stop_pipe()
     limits = Limits(silence_s=options.silence_s, update_s=options.update_s)
-    listener = _bind(path, stack)
-    keeper = Keeper(f"{path}.saved", limits, time.monotonic())
-    stack.callback(lambda: keeper.close(time.monotonic()))
-    listener.listen()  # only now: whoever connects finds the pins safe
-    say(f"smallbms-outputs at {path}, pid {os.getpid()}")
-    Server(listener, stop, keeper, options.alone_s if options.own else None).run()
+    listener = _bind(path)
+    try:
+        keeper = Keeper(f"{path}.saved", limits, time.monotonic())
+        try:
+            listener.listen(BACKLOG)  # only now: whoever connects finds the pins safe
+            say(f"smallbms-outputs at {path}, pid {os.getpid()}")
+            Server(listener, stop, keeper, options.alone_s if options.own else None).run()
+        finally:
+            keeper.close(time.monotonic())
+    finally:
+        listener.close()
+        _remove(path)
     return 0
 
 
-def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="smallbms-outputs", description=__doc__)
-    parser.add_argument("--socket", required=True, help="path of the Unix socket, mode 0600")
-    parser.add_argument("--silence-s", type=float, default=Limits().silence_s, help="off after no command for so long")
-    parser.add_argument("--update-s", type=float, default=Limits().update_s, help="time for an update to be healthy")
-    parser.add_argument("--own", action="store_true", help="end by itself when nobody is in control")
-    parser.add_argument("--alone-s", type=float, default=ALONE_S, help="how long --own waits for that")
-    return parser.parse_args()
-
-
-def _lock(path: str, stack: ExitStack) -> None:
+def _lock(path: str) -> None:
     """Take the lock that goes with the socket, until this process ends."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    stack.callback(os.close, lock)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -73,49 +68,39 @@ def _lock(path: str, stack: ExitStack) -> None:
     os.write(lock, f"{os.getpid()}\n".encode())
 
 
-def _bind(path: str, stack: ExitStack) -> socket.socket:
+def _bind(path: str) -> UnixSocket:
     """Bind the socket; a file left by a dead process is replaced, a live one refused."""
     if os.path.exists(path):
         if not stat.S_ISSOCK(os.stat(path).st_mode):
             raise OutputError(f"{path} is there and is no socket")
-        if _is_live(path):
+        if is_served(path):
             raise OutputError(f"{path} is served by a process that does not hold {path}.lock")
         os.unlink(path)
-    listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+    listener = UnixSocket()
     old = os.umask(0o177)
     try:
         listener.bind(path)
     finally:
         os.umask(old)
-    stack.callback(_remove, path)
     return listener
 
 
-def _is_live(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.setblocking(False)
-        return probe.connect_ex(path) != errno.ECONNREFUSED
-
-
 def _remove(path: str) -> None:
-    with suppress(FileNotFoundError):
+    if os.path.exists(path):
         os.unlink(path)
 
 
-def _stop_socket(stack: ExitStack) -> socket.socket:
-    """Return a socket that becomes readable at a signal to stop; the handler itself does nothing."""
-    ours, theirs = socket.socketpair()
-    stack.enter_context(ours)
-    stack.enter_context(theirs)
-    theirs.setblocking(False)
-    signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+def _stop_pipe() -> int:
+    """Return what becomes readable at a signal to stop; the handler itself does nothing."""
+    ours, theirs = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
     for number in SIGNALS:
         signal.signal(number, _ignore)
     return ours
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:
-    """Let the wake-up socket tell."""
+    """Let the wake-up pipe tell."""
 
 
 if __name__ == "__main__":

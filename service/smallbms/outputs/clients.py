@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import socket
 
 from smallbms.errors import LinkError
 from smallbms.outputs.protocol import LINE_LIMIT
+from smallbms.outputs.unix import UnixSocket
 
 CHUNK = 1024  # read in one turn, so that a flood does not delay the others
 BACKLOG_LIMIT = 65536  # bytes of answers that a client may leave unread
@@ -19,7 +19,7 @@ class Gone(LinkError):
 class Client:
     """A non-blocking connection."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: UnixSocket) -> None:
         connection.setblocking(False)
         self.connection = connection
         self._received = b""

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import glob
 import os
 import struct
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from enum import IntFlag
-from typing import NamedTuple
 
 from smallbms.errors import OutputError
+from smallbms.outputs.lean import NamedTuple
 
 CONSUMER = "smallbms-outputs"
 CHIP_INFO = struct.Struct("<32s32sI")
@@ -82,7 +79,7 @@ class LineInfo(NamedTuple):
 
 
 class Chip:
-    """An open GPIO chip."""
+    """An open GPIO chip; `with` closes it."""
 
     def __init__(self, path: str) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -94,6 +91,12 @@ class Chip:
             raise
         name, label, self.lines = CHIP_INFO.unpack(answer)
         self.name, self.label = _text(name), _text(label)
+
+    def __enter__(self) -> Chip:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the chip; lines requested from it stay."""
@@ -167,21 +170,18 @@ class Line:
             return
 
 
-@contextmanager
-def open_chip(name: str) -> Iterator[Chip]:
+def open_chip(name: str) -> Chip:
     """Open a chip by path, by name ("gpiochip0") or by label ("pinctrl-bcm2711"); raise OutputError or OSError."""
     path = name if name.startswith("/") else f"/dev/{name}"
     if os.path.exists(path):
-        with closing(Chip(path)) as chip:
-            yield chip
-        return
+        return Chip(path)
     labels = []
-    for path in sorted(glob.glob("/dev/gpiochip*")):
-        with closing(Chip(path)) as chip:
-            labels.append(chip.label)
-            if chip.label == name:
-                yield chip
-                return
+    for node in sorted(node for node in os.listdir("/dev") if node.startswith("gpiochip")):
+        chip = Chip(f"/dev/{node}")
+        if chip.label == name:
+            return chip
+        labels.append(chip.label)
+        chip.close()
     raise OutputError(f"no GPIO chip {name!r}; there are {', '.join(labels) or 'none'}")
 
 

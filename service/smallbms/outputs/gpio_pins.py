@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TypeVar
 
 from smallbms.outputs import gpio
+from smallbms.outputs.lean import TYPE_CHECKING
 from smallbms.outputs.pinout import DEBOUNCE_S, LineConfig, OutputConfig, RemoteConfig
 from smallbms.outputs.protocol import Led, Level
 from smallbms.outputs.remote import RemoteLevels
@@ -15,7 +15,10 @@ RETRY_S = 2.0
 BLINK_S = 0.5  # on, then off for as long
 DEBOUNCE_US = round(DEBOUNCE_S * 1e6)
 
-Result = TypeVar("Result")
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    Result = TypeVar("Result")
 
 
 class Held:

@@ -5,8 +5,7 @@ Pure: state in, state out, time (CLOCK_MONOTONIC) as an argument. A refusal is r
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from smallbms.outputs.lean import NamedTuple
 from smallbms.outputs.protocol import (
     SAFE,
     Arm,

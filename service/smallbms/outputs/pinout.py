@@ -12,10 +12,13 @@ remote is read from its own as {"l": "open" | "minus" | "joined", "h": "open" | 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, NoReturn
 
 from smallbms.outputs.gpio import BIASES, DRIVES
+from smallbms.outputs.lean import TYPE_CHECKING, NamedTuple
 from smallbms.outputs.protocol import PINS, Code, Refused
+
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 NEEDED = ("charge_disconnect", "load_disconnect")
 KINDS = ("gpio", "simulated")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol
 
 from smallbms.outputs import gpio
 from smallbms.outputs.gpio_pins import GpioOutputs, GpioRemote, Held
+from smallbms.outputs.lean import TYPE_CHECKING, NamedTuple
 from smallbms.outputs.pinout import Pinout, RemoteConfig
 from smallbms.outputs.protocol import PINS, SAFE, Command, Level
 from smallbms.outputs.remote import RemoteLevels
 from smallbms.outputs.simulated import SimulatedOutputs, SimulatedRemote
+
+if TYPE_CHECKING:
+    from smallbms.outputs.backend import Backend, RemoteSource
 
 
 class ReadBack(NamedTuple):
@@ -19,24 +22,6 @@ class ReadBack(NamedTuple):
     pins: Mapping[str, Level | None]
     feedback: Mapping[str, bool | None]
     errors: Mapping[str, str]
-
-
-class Backend(Protocol):
-    """Outputs of one kind; no method raises OSError."""
-
-    def write(self, levels: Mapping[str, Level], now_s: float) -> None: ...
-    def read(self, now_s: float) -> dict[str, Level | None]: ...
-    def errors(self) -> dict[str, str]: ...
-    def close(self) -> None: ...
-
-
-class RemoteSource(Protocol):
-    """The remote inputs of one kind; no method raises OSError."""
-
-    def read(self, now_s: float) -> RemoteLevels: ...
-    def errors(self) -> dict[str, str]: ...
-    def lines(self) -> list[gpio.Line]: ...
-    def close(self) -> None: ...
 
 
 REMOTES: dict[str, Callable[[RemoteConfig], RemoteSource]] = {"gpio": GpioRemote, "simulated": SimulatedRemote}

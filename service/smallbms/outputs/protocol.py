@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple
 
 from smallbms.errors import OutputError
+from smallbms.outputs.lean import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Any
 
 PROTOCOL = 1
 LINE_LIMIT = 8192  # bytes

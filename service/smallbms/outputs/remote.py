@@ -8,7 +8,7 @@ The pulls inside the chip alone (both about 50 kΩ) would leave a loop at half t
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from smallbms.outputs.lean import NamedTuple
 
 L_BELOW_V = 3.5
 H_ABOVE_V = 2.9

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import selectors
-import socket
+import select
 import time
-from typing import Any
 
 from smallbms.outputs.clients import Client, Gone
 from smallbms.outputs.console import say
@@ -13,6 +11,7 @@ from smallbms.outputs.gpio import Line
 from smallbms.outputs.keeper import Keeper
 from smallbms.outputs.protocol import LINE_LIMIT, Code, Refused, parse
 from smallbms.outputs.state import encode
+from smallbms.outputs.unix import UnixSocket
 
 TICK_S = 0.25  # pins and remote inputs are read this often at least
 CLIENT_LIMIT = 16
@@ -24,17 +23,17 @@ class Server:
     `alone_s`: end by itself after so long without a client in control; None = never.
     """
 
-    def __init__(self, listener: socket.socket, stop: socket.socket, keeper: Keeper, alone_s: float | None) -> None:
+    def __init__(self, listener: UnixSocket, stop: int, keeper: Keeper, alone_s: float | None) -> None:
         self._keeper = keeper
         self._alone_s = alone_s
         self._listener = listener
         self._stop = stop
-        self._selector = selectors.DefaultSelector()
+        self._epoll = select.epoll()
         self._clients: dict[int, Client] = {}
         self._watched: list[Line] = []
         listener.setblocking(False)
-        self._selector.register(listener, selectors.EVENT_READ, listener)
-        self._selector.register(stop, selectors.EVENT_READ, stop)
+        self._epoll.register(listener, select.EPOLLIN)
+        self._epoll.register(stop, select.EPOLLIN)
 
     def run(self) -> None:
         """Serve; return with all connections closed, the pins as they are."""
@@ -43,9 +42,9 @@ class Server:
             while self._alone_s is None or now_s - controlled_at_s < self._alone_s:
                 wake_at_s = self._keeper.wake_at_s()
                 due_at_s = tick_at_s if wake_at_s is None else min(tick_at_s, wake_at_s)
-                ready = [key.data for key, _ in self._selector.select(max(0.0, due_at_s - time.monotonic()))]
+                ready = [fileno for fileno, _ in self._epoll.poll(max(0.0, due_at_s - time.monotonic()))]
                 now_s = time.monotonic()
-                if now_s >= due_at_s or any(isinstance(source, Line) for source in ready):
+                if now_s >= due_at_s or any(line.fileno() in ready for line in self._watched):
                     self._keeper.tick(now_s)
                     self._watch()
                     tick_at_s = now_s + TICK_S
@@ -58,23 +57,22 @@ class Server:
         finally:
             for client in self._clients.values():
                 client.connection.close()
-            self._selector.close()
+            self._epoll.close()
 
-    def _serve(self, ready: list[Any]) -> None:
-        for source in ready:
-            if isinstance(source, Client):
-                self._turn(source)
-        if self._listener in ready:
+    def _serve(self, ready: list[int]) -> None:
+        for fileno in ready:
+            if fileno in self._clients:
+                self._turn(self._clients[fileno])
+        if self._listener.fileno() in ready:
             self._accept()
 
     def _accept(self) -> None:
         try:
-            connection, _ = self._listener.accept()
+            client = Client(self._listener.accepted())
         except OSError:
             return
-        client = Client(connection)
         self._clients[client.number] = client
-        self._selector.register(connection, selectors.EVENT_READ, client)
+        self._epoll.register(client.number, select.EPOLLIN)
         if len(self._clients) > CLIENT_LIMIT:
             oldest = next(known for known in self._clients.values() if not self._keeper.in_control(known.number))
             self._drop(oldest)
@@ -89,8 +87,7 @@ class Server:
             return
         finally:
             self._watch()  # before a new connection may get the number of a line that was let go
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.has_unsent else 0)
-        self._selector.modify(client.connection, events, client)
+        self._epoll.modify(client.number, select.EPOLLIN | (select.EPOLLOUT if client.has_unsent else 0))
 
     def _answer(self, client: Client, line: bytes | None) -> dict[str, object]:
         now_s = time.monotonic()
@@ -104,8 +101,7 @@ class Server:
 
     def _drop(self, client: Client) -> None:
         number = client.number
-        self._selector.unregister(client.connection)
-        client.connection.close()
+        client.connection.close()  # which ends its watch, too
         del self._clients[number]
         self._keeper.gone(number, time.monotonic())
 
@@ -114,7 +110,10 @@ class Server:
         if lines == self._watched:
             return
         for line in self._watched:
-            self._selector.unregister(line)
+            try:
+                self._epoll.unregister(line)
+            except OSError:  # closed, as most that are not watched any more
+                continue
         for line in lines:
-            self._selector.register(line, selectors.EVENT_READ, line)
+            self._epoll.register(line, select.EPOLLIN)
         self._watched = lines

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
 from smallbms.errors import OutputError
+from smallbms.outputs.lean import TYPE_CHECKING, NamedTuple
 from smallbms.outputs.protocol import Code, Command, Led, Refused
 from smallbms.outputs.remote import RemoteLevels
 from smallbms.outputs.update import UpdatePhase
+
+if TYPE_CHECKING:
+    from typing import Any
 
 ANSWER_LIMIT = 65536  # bytes; no answer is that long
 

@@ -11,8 +11,8 @@ begin, the last one if there were several, can be the new version.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
+from smallbms.outputs.lean import NamedTuple
 from smallbms.outputs.protocol import Heartbeat
 
 

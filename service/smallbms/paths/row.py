@@ -51,7 +51,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Rows over one part of a Snapshot: the same object as last time cannot hold a change, None makes all invalid.
+    """Rows over one part of a Snapshot: the same object, or an equal tuple or dict, as last time cannot hold a change.
+
+    None makes all invalid.
 
     `at_once`: what must be told without delay when it changes; None for measured values, which may wait their turn.
     """

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from smallbms.core.state import Snapshot
 from smallbms.paths import form
 from smallbms.paths.form import Form
 from smallbms.paths.row import Group, Row, cells_in_series
 from smallbms.setting_row import SettingRow
-from smallbms.settings import ACTIONS, SET_SOC, SETTINGS, ActionRow, to_bus
+from smallbms.settings import ACTIONS, SET_SOC, SETTINGS, ActionRow, Settings, to_bus
 
 # The NG's own types, where they differ from the setting's.
 _RECORDED_TYPES = {"/Mode": "u", "/Settings/BluetoothMode": "y"}
@@ -28,8 +27,11 @@ def _form(row: SettingRow) -> Form:
     return form.whole(signature, row.unit, f"{{}}{row.unit}")
 
 
-def _shown(row: SettingRow) -> Callable[[Snapshot], Any]:
-    return lambda s: to_bus(row, s.settings, cells_in_series(s))
+_Part = tuple[Settings, int | None]  # with the cells in series
+
+
+def _shown(row: SettingRow) -> Callable[[_Part], Any]:
+    return lambda part: to_bus(row, *part)
 
 
 def _setting(row: SettingRow) -> Row:
@@ -46,12 +48,12 @@ _ROWS = (
     # Invalid: a state to set, not to read (that is /Soc); a value here would swallow the write of an equal one.
     Row(SET_SOC.bus_path, _form(SET_SOC), lambda _: None, SET_SOC.text, SET_SOC),
     *(_action(row) for row in ACTIONS),
-    Row("/Settings/Alarm/LowSocClear", form.COUNT, lambda s: s.settings.low_soc_clear_pct,
+    Row("/Settings/Alarm/LowSocClear", form.COUNT, lambda part: part[0].low_soc_clear_pct,
         "Where the low SoC warning ends: 1 % above it"),
 )  # fmt: skip
 
 GROUP = Group(
     rows=_ROWS,
-    source=lambda s: s,
+    source=lambda s: (s.settings, cells_in_series(s)),
     at_once=lambda s: (s.settings, s.decision.bank.series, s.decision.bank.model),
 )

@@ -34,7 +34,7 @@ class Shape:
 def groups_for(shape: Shape) -> tuple[Group, ...]:
     """All rows; what is told at once comes first."""
     return (
-        verdict.GROUP,
+        *verdict.GROUPS,
         settings.GROUP,
         device.GROUP,
         bank.GROUP,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from smallbms.core.state import Snapshot
 from smallbms.model import Reason
@@ -26,38 +26,50 @@ _BANK_ERRORS = {
 }
 
 
-def reasons_of(snapshot: Snapshot, direction: Direction) -> list[Reason]:
-    """The reasons that block this direction."""
-    return [reason for reason in snapshot.decision.reasons if direction in reason.blocks]
-
-
-def _reason_json(reason: Reason, snapshot: Snapshot) -> dict[str, object]:
-    age_s = snapshot.decision.at_s - reason.since_s
+def _reason_json(reason: Reason, zero_s: float) -> dict[str, object]:
     return {
         "code": reason.code.value,
         "battery": reason.battery,
         "cell": reason.cell,
         "value": None if reason.value is None else round(reason.value, _VALUE_DECIMALS),
         "limit": None if reason.limit is None else round(reason.limit, _VALUE_DECIMALS),
-        "since": round(snapshot.wall_s - age_s),
+        "since": round(zero_s + reason.since_s),
         "text": reason.text,
     }
 
 
-def _reasons_json(direction: Direction) -> Callable[[Snapshot], str]:
-    def read(snapshot: Snapshot) -> str:
-        reasons = [_reason_json(reason, snapshot) for reason in reasons_of(snapshot, direction)]
+class _Why(NamedTuple):
+    """The reasons, and the wall time at which their monotonic one was zero."""
+
+    reasons: tuple[Reason, ...] = ()
+    zero_s: float = 0.0
+
+    def that_block(self, direction: Direction) -> list[Reason]:
+        return [reason for reason in self.reasons if direction in reason.blocks]
+
+
+_NO_REASON = _Why()
+
+
+def _why(snapshot: Snapshot) -> _Why:
+    decision = snapshot.decision
+    return _Why(decision.reasons, snapshot.wall_s - decision.at_s) if decision.reasons else _NO_REASON
+
+
+def _reasons_json(direction: Direction) -> Callable[[_Why], str]:
+    def read(why: _Why) -> str:
+        reasons = [_reason_json(reason, why.zero_s) for reason in why.that_block(direction)]
         return json.dumps(reasons, ensure_ascii=False)
 
     return read
 
 
-def _reasons_text(direction: Direction) -> Callable[[Snapshot], str]:
-    return lambda s: "\n".join(reason.text for reason in reasons_of(s, direction))
+def _reasons_text(direction: Direction) -> Callable[[_Why], str]:
+    return lambda why: "\n".join(reason.text for reason in why.that_block(direction))
 
 
-def _blocked_batteries(direction: Direction) -> Callable[[Snapshot], int]:
-    return lambda s: len({reason.battery for reason in reasons_of(s, direction)} - {None})
+def _blocked_batteries(direction: Direction) -> Callable[[_Why], int]:
+    return lambda why: len({reason.battery for reason in why.that_block(direction)} - {None})
 
 
 def _low_voltage_v(snapshot: Snapshot) -> float | None:
@@ -70,7 +82,7 @@ def _remote(snapshot: Snapshot) -> bool | None:
 
 
 def _alarm(code: AlarmCode) -> Row:
-    return Row(f"/Alarms/{code}", form.CODE, lambda s: s.decision.alarms.get(code, 0), "0 none, 1 warning, 2 alarm")
+    return Row(f"/Alarms/{code}", form.CODE, lambda levels: levels.get(code, 0), "0 none, 1 warning, 2 alarm")
 
 
 def _bank_error(name: str, errors: frozenset[BankError], note: str) -> Row:
@@ -88,7 +100,6 @@ _ROWS = (
         "4 initializing, 9 running, 10 error, 12 shutdown, 13 updating, 14 standby"),
     Row("/ErrorCode", form.CODE, lambda s: s.decision.error, "0 none; Victron's BMS error codes"),
     *(_bank_error(name, errors, note) for name, (errors, note) in _BANK_ERRORS.items()),
-    *(_alarm(code) for code in AlarmCode),
     Row("/Info/MaxChargeVoltage", form.VOLTAGE, lambda s: s.decision.cvl_v, "CVL for DVCC"),
     Row("/Info/MaxChargeCurrent", form.LIMIT_CURRENT, lambda s: s.decision.ccl_a, "CCL for DVCC; 0 without ATC"),
     Row("/Info/MaxDischargeCurrent", form.LIMIT_CURRENT, lambda s: s.decision.dcl_a, "DCL for DVCC; 0 without ATD"),
@@ -96,6 +107,12 @@ _ROWS = (
     Row("/Info/ChargeRequest", form.FLAG, lambda s: s.decision.charge_request, "1 at the floor or a low cell"),
     Row("/Info/SocState", form.CODE, lambda s: s.decision.soc_state, "State of charge: 0 unknown, 1 uncertain, 2 good"),
     Row("/Info/Notices", form.TEXT, lambda s: "\n".join(s.decision.notices), "Advice that blocks nothing, one a line"),
+    Row("/Balancer/Status", form.CODE, lambda s: s.decision.balancer,
+        "0 unknown, 1 balanced, 2 balancing, 3 imbalanced"),
+    Row("/Balancer/Text", form.TEXT, lambda s: s.decision.balancer_text, "Its cause and its cure"),
+)  # fmt: skip
+
+_WHY_ROWS = (
     Row("/Info/Reasons/Charge", form.TEXT, _reasons_json(_CHARGE),
         "JSON: why charging is not allowed; code, battery, cell, value, limit, since (Unix time), text"),
     Row("/Info/Reasons/Charge/Text", form.TEXT, _reasons_text(_CHARGE), "The sentences of it, one a line"),
@@ -104,9 +121,6 @@ _ROWS = (
     Row("/System/NrOfModulesBlockingCharge", form.COUNT, _blocked_batteries(_CHARGE), "Batteries that are a reason"),
     Row("/System/NrOfModulesBlockingDischarge", form.COUNT, _blocked_batteries(_DISCHARGE),
         "Batteries that are a reason"),
-    Row("/Balancer/Status", form.CODE, lambda s: s.decision.balancer,
-        "0 unknown, 1 balanced, 2 balancing, 3 imbalanced"),
-    Row("/Balancer/Text", form.TEXT, lambda s: s.decision.balancer_text, "Its cause and its cure"),
 )  # fmt: skip
 
 
@@ -120,4 +134,8 @@ def verdict_of(snapshot: Snapshot) -> Any:
     )  # fmt: skip
 
 
-GROUP = Group(rows=_ROWS, source=lambda s: s, at_once=verdict_of)
+GROUPS = (
+    Group(rows=_ROWS, source=lambda s: s, at_once=verdict_of),
+    Group(rows=_WHY_ROWS, source=_why, at_once=verdict_of),
+    Group(rows=tuple(_alarm(code) for code in AlarmCode), source=lambda s: s.decision.alarms, at_once=verdict_of),
+)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from smallbms.core.state import Snapshot
 from smallbms.errors import SettingsError
 from smallbms.model import BatteryModel
-from smallbms.paths import Echo, Row, Shape, Tracker, cells_in_series, groups_for
+from smallbms.paths import Echo, Row, Shape, Tracker, Values, cells_in_series, groups_for
 from smallbms.paths.form import Form
 from smallbms.setting_row import SettingRow
 from smallbms.settings import Settings, from_bus
@@ -71,23 +71,25 @@ class BatteryService:
         if snapshot.decision.bank.online != self._snapshot.decision.bank.online:
             self._due_s = float("-inf")  # nobody waits a second for a battery that came, or went
         self._snapshot = snapshot
-        shape = self._shape.grown(snapshot)
+        if now_s < self._due_s - _EARLY_S:
+            self._tell(self._tracker.urgent(snapshot))
+            return
+        self._due_s = now_s + MEASURED_EVERY_S
         with self._service:
+            shape = self._shape.grown(snapshot)
             if shape is not self._shape:
                 self._extend(shape)
             self._fit_bounds()
-            if now_s >= self._due_s - _EARLY_S:
-                self._due_s = now_s + MEASURED_EVERY_S
-                values = self._tracker.changed(snapshot)
-            else:
-                values = self._tracker.urgent(snapshot)
-            if _INSTANCE in values:
-                values[_INSTANCE] = self._instance
-            if values:
-                self._service.update(values)
+            self._tell(self._tracker.changed(snapshot))
+
+    def _tell(self, values: Values) -> None:
+        if _INSTANCE in values:
+            values[_INSTANCE] = self._instance
+        if values:
+            self._service.update(values)
 
     def _extend(self, shape: Shape) -> None:
-        """Add the rows that the grown shape brings, and publish everything anew."""
+        """Add the rows that the grown shape brings; a new tracker publishes everything anew."""
         groups = groups_for(shape)
         for group in groups:
             for row in group.rows:
@@ -95,7 +97,6 @@ class BatteryService:
                     self._add(row)
         self._shape = shape
         self._tracker = Tracker(groups)
-        self._due_s = float("-inf")
 
     def _fit_bounds(self) -> None:
         """Give writable paths the bounds of the batteries that were found."""

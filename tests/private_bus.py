@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -33,29 +33,44 @@ Connector = Callable[[], Awaitable[Connection]]
 
 
 class Daemon:
-    """A private dbus-daemon."""
+    """One bus in a folder: it may stand still, be killed, and be started again at the same address."""
 
     def __init__(self, folder: Path) -> None:
-        self.address = f"unix:path={folder / 'bus'}"
-        configuration = folder / "bus.conf"
-        configuration.write_text(CONFIGURATION.format(address=self.address), encoding="utf-8")
-        command = ["dbus-daemon", f"--config-file={configuration}", "--nofork", "--print-address"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        assert self.process.stdout is not None
-        self.process.stdout.readline()
+        self._socket = folder / "bus"
+        self.address = f"unix:path={self._socket}"
+        self._configuration = folder / "bus.conf"
+        self._configuration.write_text(CONFIGURATION.format(address=self.address), encoding="utf-8")
+        self._process: Process | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self) -> None:
+        """Start it; it takes connections when this returns."""
+        self._socket.unlink(missing_ok=True)
+        self._process = await asyncio.create_subprocess_exec(
+            "dbus-daemon", f"--config-file={self._configuration}", "--nofork", "--print-address",
+            stdout=PIPE, stderr=DEVNULL,
+        )  # fmt: skip
+        assert self._process.stdout is not None
+        assert await self._process.stdout.readline()
 
     def stop(self) -> None:
-        self.process.send_signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+        """It stands still when this returns."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
 
     def resume(self) -> None:
-        self.process.send_signal(signal.SIGCONT)
+        """It goes on, if it runs at all."""
+        if self._process is not None and self.running:
+            self._process.send_signal(signal.SIGCONT)
 
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+    async def kill(self) -> None:
+        if self._process is not None and self.running:
+            self._process.kill()
+            await self._process.communicate()
 
 
 class Peer:
