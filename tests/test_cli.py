@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
 from smallbms import __version__
-from smallbms.cli import MISUSED, main
+from smallbms.cli import FAILED, MISUSED, main
 
 COMMANDS = (
     "run", "demo", "emulate", "simulate", "status", "why", "settings", "history", "check", "set", "synchronise",
@@ -37,6 +39,18 @@ def test_the_help_lists_every_command_with_what_it_does(capsys: pytest.CaptureFi
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert ended(command, "--help") == 0
     assert f"usage: smallbms {command}" in capsys.readouterr().out
+
+
+def test_a_package_that_this_python_cannot_import_is_one_sentence() -> None:
+    """As after a firmware update with another Python: what was compiled for the old one is not found."""
+    program = (
+        "import sys; sys.modules['pydantic_core'] = None; from smallbms.cli import main; sys.exit(main(['check']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (FAILED, "")
+    assert re.fullmatch(
+        r"pydantic_core cannot be imported by Python 3\.\d+: install a version made for it\n", done.stderr
+    )
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_outputs_out_of_reach_leave_the_remote_input_unknown() -> None:
 
 def test_each_reason_is_told_to_programs_and_to_people() -> None:
     rig = Rig(2).start()
-    rig.each(temperatures_c=[3.04, 25.0])
+    rig.battery.temperatures_c = [3.04, 25.0]
     rig.advance(10)
     rig.unplug(2)
     rig.advance(12)

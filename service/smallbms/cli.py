@@ -30,7 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     module, function = arguments.does
     # each command imports what it needs: `why` must not wait for the drivers
-    command = getattr(importlib.import_module(f"smallbms.commands.{module}"), function)
+    try:
+        command = getattr(importlib.import_module(f"smallbms.commands.{module}"), function)
+    except ImportError as error:
+        return _not_importable(error)
     try:
         result = command(arguments)
         return int(asyncio.run(result) if asyncio.iscoroutine(result) else result)
@@ -45,6 +48,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has seen enough
         return DONE
+
+
+def _not_importable(error: ImportError) -> int:
+    """Say what of others is missing: a new firmware may have brought a Python that our packages are not made for."""
+    if error.name is None or error.name.partition(".")[0] in ("smallbms", "velib_python"):
+        raise error
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    print(f"{error.name} cannot be imported by Python {python}: install a version made for it", file=sys.stderr)
+    return FAILED
 
 
 def _parser() -> ArgumentParser:

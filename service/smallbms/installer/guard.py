@@ -20,6 +20,11 @@ from smallbms.installer.update import Machine, carry_on, point_back
 
 TRIES = 5
 RETRY_S = 2.0
+_SILENT = [
+    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDWR, 0),
+    (os.POSIX_SPAWN_DUP2, 0, 1),
+    (os.POSIX_SPAWN_DUP2, 0, 2),
+]
 _GOES_ON = b"\nThe update goes on: one version or the other has to run.\n"
 
 
@@ -69,10 +74,7 @@ def launch(layout: Layout, version: str) -> None:
         unit = f"--unit=smallbms-update-{os.getpid()}"
         subprocess.run(["systemd-run", "--quiet", "--collect", unit, settings, *command], check=False)
     else:
-        subprocess.Popen(  # not waited for
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )  # fmt: skip
+        os.posix_spawnp(command[0], command, environment, file_actions=_SILENT, setsid=True)
 
 
 def watch(machine: Machine, lock: int | None = None) -> bool:
