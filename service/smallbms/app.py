@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
-from uuid import uuid4
 
 from smallbms import __version__, drivers
 from smallbms.config import Config
@@ -209,7 +208,7 @@ async def _identity(config: Config, store: Store, memory: Memory) -> DeviceIdent
     device = await _load(store, DEVICE)
     serial = device.get("serial") if device else None
     if not isinstance(serial, str):
-        serial = new_serial(config.service.name, machine_seed() or uuid4().hex)
+        serial = new_serial(config.service.name, machine_seed() or os.urandom(16).hex())
         memory.keep_device({"serial": serial})
     return DeviceIdentity(
         serial=serial,
