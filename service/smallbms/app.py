@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from uuid import uuid4
 
-from smallbms import __version__, drivers
+from smallbms import __version__, drivers, openssl
 from smallbms.config import Config
 from smallbms.config_tables import Battery, SimulatedBattery
 from smallbms.core import engine, saving
@@ -148,7 +147,8 @@ async def _brokers(config: Config, store: Store, loop: Loop) -> tuple[MqttPublis
     """The publishers of the MQTT brokers; they are woken by each event in the log."""
     if not config.brokers:
         return ()
-    from smallbms.publish.mqtt import Kind, publisher, slot_of  # TLS and all: dear for those who have no broker
+    openssl.bring_back()
+    from smallbms.publish.mqtt import Kind, publisher, slot_of  # dear for those who have no broker
 
     newest = {Kind.EVENT: await store.newest_event(), Kind.MINUTE: await store.newest_minute()}
     brokers = [
@@ -253,7 +253,7 @@ async def _identity(config: Config, store: Store, memory: Memory) -> DeviceIdent
     device = await _load(store, DEVICE)
     serial = device.get("serial") if device else None
     if not isinstance(serial, str):
-        serial = new_serial(config.service.name, machine_seed() or uuid4().hex)
+        serial = new_serial(config.service.name, machine_seed() or os.urandom(16).hex())
         memory.keep_device({"serial": serial})
     return DeviceIdentity(
         serial=serial,

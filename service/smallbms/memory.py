@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
-from uuid import getnode
 
 from smallbms.core import saving
 from smallbms.core.state import EngineState
@@ -76,4 +75,6 @@ def portal_id() -> str:
         text = IDENTITY_FILES[0].read_text(encoding="ascii", errors="replace").strip().lower()
         if PORTAL_ID.fullmatch(text):
             return text
+    from uuid import getnode  # dear, and only for those who have a broker
+
     return f"{getnode():012x}"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import ssl
 from pathlib import Path
 
 import pytest
 
 from publish.mqtt.mosquitto import Mosquitto, broker, listening
+from smallbms.config_tables import MqttTable
 from smallbms.publish.mqtt.connection import BrokerError, Connection, Login, Message
 from smallbms.publish.mqtt.dial import dial
+from smallbms.publish.mqtt.tls import Tls
 
 WILL = Message("us/status", b"offline", qos=1, retain=True)
 
@@ -92,8 +93,8 @@ async def test_a_host_that_is_not_there_is_an_error() -> None:
         await dial("127.0.0.1", 1, None)
 
 
-@pytest.mark.parametrize("tls", [None, ssl.create_default_context()])
-async def test_a_host_that_swallows_everything_costs_a_while_and_no_more(tls: ssl.SSLContext | None) -> None:
+@pytest.mark.parametrize("tls", [None, Tls(MqttTable(host="hole", tls=True))])
+async def test_a_host_that_swallows_everything_costs_a_while_and_no_more(tls: Tls | None) -> None:
     with socket.socket() as hole:
         hole.bind(("127.0.0.1", 0))
         hole.listen(0)

@@ -7,16 +7,17 @@ import contextlib
 import logging
 import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from smallbms.config_tables import MqttTable
 from smallbms.core.state import Snapshot
-from smallbms.errors import SettingsError
-from smallbms.publish.mqtt.access import password_of, tls_context, why_not
+from smallbms.errors import ConfigError, SettingsError
 from smallbms.publish.mqtt.connection import BrokerError, Connection, Login, Message, OldBrokerError
 from smallbms.publish.mqtt.dial import dial
 from smallbms.publish.mqtt.notes import Notes
 from smallbms.publish.mqtt.speaker import Speaker
+from smallbms.publish.mqtt.tls import Tls
 from smallbms.publish.mqtt.topics import OwnTopics
 from smallbms.publish.mqtt.uplink import Uplink
 
@@ -37,8 +38,8 @@ class MqttPublisher:
         self, table: MqttTable, *, topics: OwnTopics, others: Sequence[Speaker], uplink: Uplink, notes: Notes
     ) -> None:
         self._table = table
-        self._tls = tls_context(table)
-        self._password = password_of(table)
+        self._secure = Tls(table) if table.tls else None
+        self._password = _password(table)
         self._topics = topics
         self._speakers = (topics, *others)
         self._uplink = uplink
@@ -74,7 +75,7 @@ class MqttPublisher:
                 self._version5 = False
                 continue
             except (OSError, BrokerError) as error:
-                self._report(why_not(error))
+                self._report(_why(error))
             await asyncio.sleep(self._retry_s * random.uniform(0.5, 1.0))  # not all clients of a broker at once
             self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
 
@@ -82,7 +83,7 @@ class MqttPublisher:
         """Connect, say what is, and stay until the connection is lost or this is cancelled."""
         table, topics = self._table, self._topics
         login = Login(client_id=topics.client_id, user=table.user, password=self._password, will=topics.will)
-        socket = await dial(table.host, table.port_used, self._tls)
+        socket = await dial(table.host, table.port_used, self._secure)
         connection = Connection(
             socket, login, version5=self._version5, on_message=self._received, on_writable=self._pump
         )  # fmt: skip
@@ -170,3 +171,17 @@ class MqttPublisher:
         level = logging.DEBUG if self._failed else logging.WARNING
         _log.log(level, "no MQTT broker %s: %s", self._table.host, text)
         self._failed = True
+
+
+def _password(table: MqttTable) -> str | None:
+    """The password, from the configuration or from its file. Raises ConfigError."""
+    if table.password_file is None:
+        return table.password
+    try:
+        return Path(table.password_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"[[mqtt]] {table.host}: password_file cannot be read: {error}") from error
+
+
+def _why(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
