@@ -130,7 +130,7 @@ tests() {
 run_test() {
     local all='' version dir
     [ "${1:-}" = --all ] && all=1
-    need dbus-daemon=dbus dbus-send=dbus gcc=gcc
+    need dbus-daemon=dbus dbus-send=dbus gcc=gcc systemd-analyze=systemd
     printf '%s' '[test]' | { mkdir -p .venv && cat >.venv/.extra; }
     venv .venv "$(default_python)" '[test]'
     lint
