@@ -139,6 +139,7 @@ run_test() {
         tests .venv -m 'not slow' "${COVERAGE[@]}"
         return
     fi
+    need debootstrap=debootstrap qemu-arm-static=qemu-user-static
     for version in 3.12 3.13; do
         dir=.venv-$version
         if python=$(python_of "$version"); then
@@ -148,7 +149,13 @@ run_test() {
         fi
     done
     say "all tests"
-    tests .venv "${COVERAGE[@]}"
+    if [ "$(id -u)" -eq 0 ]; then
+        tests .venv "${COVERAGE[@]}"
+    else
+        tests .venv --ignore tests/gx "${COVERAGE[@]}"
+        say "those that put a GX into namespaces of its own, as root"
+        sudo .venv/bin/pytest -n 2 -p no:cacheprovider tests/gx
+    fi
 }
 
 # Every branch of what decides and decodes is walked.
