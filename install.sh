@@ -138,7 +138,7 @@ node_red() {
 run_test() {
     local all='' version dir
     [ "${1:-}" = --all ] && all=1
-    need dbus-daemon=dbus dbus-send=dbus gcc=gcc mosquitto=mosquitto openssl=openssl
+    need dbus-daemon=dbus dbus-send=dbus gcc=gcc mosquitto=mosquitto openssl=openssl systemd-analyze=systemd
     printf '%s' '[test]' | { mkdir -p .venv && cat >.venv/.extra; }
     venv .venv "$(default_python)" '[test]'
     lint
@@ -148,6 +148,7 @@ run_test() {
         return
     fi
     node_red
+    need debootstrap=debootstrap qemu-arm-static=qemu-user-static
     for version in 3.12 3.13; do
         dir=.venv-$version
         if python=$(python_of "$version"); then
@@ -157,7 +158,13 @@ run_test() {
         fi
     done
     say "all tests"
-    tests .venv "${COVERAGE[@]}"
+    if [ "$(id -u)" -eq 0 ]; then
+        tests .venv "${COVERAGE[@]}"
+    else
+        tests .venv --ignore tests/gx "${COVERAGE[@]}"
+        say "those that put a GX into namespaces of its own, as root"
+        sudo .venv/bin/pytest -n 2 -p no:cacheprovider tests/gx
+    fi
 }
 
 # Every branch of what decides and decodes is walked.

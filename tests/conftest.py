@@ -1,4 +1,4 @@
-"""A private bus for whoever asks for one; tests that ask for `library` run on both D-Bus libraries."""
+"""A private bus for whoever asks; tests that ask for `library` run on both D-Bus libraries; what was measured is told."""
 
 from __future__ import annotations
 
@@ -32,3 +32,12 @@ async def peer(daemon: Daemon) -> AsyncIterator[Peer]:
     yield client
     if client.bus.connected:
         await client.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests measured and told by `record_property`."""
+    told = [line for report in terminalreporter.getreports("passed") for line in report.user_properties]
+    if told:
+        terminalreporter.section("figures")
+    for what, value in told:
+        terminalreporter.line(f"{what}: {value}")

@@ -119,3 +119,15 @@ def test_a_spread_in_the_middle_of_the_charge_says_nothing() -> None:
     rig.each(current_a=-50.0)
     rig.advance(60.0)
     assert rig.decision.balancer is BalancerStatus.BALANCED
+
+
+def test_a_battery_that_was_lost_when_the_rest_was_said_to_be_full_is_still_a_new_one() -> None:
+    rig = Rig(2).start()
+    rig.batteries[2].answers = False
+    rig.advance(10.0)
+    rig.step(Synchronise())
+    rig.batteries[2].answers = True
+    rig.advance(1.0)
+    assert (rig.decision.balancer, rig.decision.balancer_text) == (
+        BalancerStatus.UNKNOWN, "battery 2 has just been added: give a full charge"
+    )  # fmt: skip

@@ -75,3 +75,29 @@ def test_the_third_trip_says_what_it_waits_for_besides() -> None:
         "battery 1 charged with 250.0 A, its limit is 100 A; "
         "back: 60 s below the limit, and, being the third time, 15 min from the trip"
     )
+
+
+def test_the_event_of_a_trip_has_the_place_and_the_figures_of_that_moment() -> None:
+    rig = Rig().start()
+    rig.battery.cells_v[1] = 2.79
+    rig.advance(29.5)
+    rig.battery.cells_v = [3.3, 3.3, 3.3, 2.7]
+    rig.advance(1.5)
+    (event,) = [event for event in rig.events if event.kind is EventKind.TRIP]
+    assert (event.code, event.battery, event.cell, event.value, event.limit) == ("low_cell", 1, 4, 2.7, 2.8)
+    rig.battery.set_cells(3.3)
+    rig.advance(61.0)
+    (event,) = [event for event in rig.events if event.kind is EventKind.RELEASE]
+    assert (event.code, event.battery, event.cell) == ("low_cell", 1, 4)
+
+
+def test_the_third_loss_says_that_its_battery_is_watched_for_longer() -> None:
+    rig = Rig().start()
+    texts = []
+    for _ in range(3):
+        rig.battery.answers = False
+        rig.advance(10.0)
+        texts.append(rig.reason(ReasonCode.LOST_BATTERY).text.partition("; back: ")[2])
+        rig.battery.answers = True
+        rig.advance(10.0)
+    assert texts == ["5 s of good data", "5 s of good data", "60 s of good data"]

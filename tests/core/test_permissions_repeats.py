@@ -121,6 +121,25 @@ def test_mode_off_and_on_again_is_no_cure_without_the_mode_being_written() -> No
     assert not rig.decision.allow_to_discharge
 
 
+def test_what_was_charged_after_the_third_low_cell_counts_over_a_restart() -> None:
+    rig = Rig().start()
+    for _ in range(3):
+        rig.battery.set_cells(2.75)
+        rig.advance(31.0)
+        rig.battery.set_cells(3.3)
+        rig.advance(62.0)
+    assert rig.codes() == {ReasonCode.LOW_CELL}
+    for _ in range(2):
+        assert rig.codes() == {ReasonCode.LOW_CELL}
+        rig.battery.current_a = 24.0
+        rig.advance(90.0)  # 0.6 Ah of 100 Ah
+        rig.battery.current_a = 0.0
+        rig.restart()
+        rig.step()
+        rig.advance(62.0)
+    assert rig.allowed == (True, True)
+
+
 # --- over-current --------------------------------------------------------------------------------------------------
 
 

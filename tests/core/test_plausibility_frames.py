@@ -85,3 +85,21 @@ def test_cells_that_do_not_add_up_are_a_loss_unless_the_load_has_just_moved(step
         rig.battery.current_a = -step_a * (reading % 2)
         rig.advance(0.5)
     assert (ReasonCode.LOST_BATTERY in rig.codes()) is is_lost
+
+
+@pytest.mark.parametrize(("pack_v", "is_lost"), [(13.58, False), (13.63, True), (12.83, False), (12.80, True)])
+def test_a_sum_within_3_percent_is_right_whatever_else_is_not_read(pack_v: float, is_lost: bool) -> None:
+    rig = Rig().start()
+    rig.battery.temperatures_c, rig.battery.voltage_v = [25.0, None], pack_v
+    rig.advance(3.0)
+    assert (ReasonCode.LOST_BATTERY in rig.codes()) is is_lost
+
+
+@pytest.mark.parametrize(("pack_v", "is_believed"), [(1.9, False), (2.1, True), (19.9, True), (20.1, False)])
+def test_a_pack_without_single_cells_has_the_voltage_of_its_cells(pack_v: float, is_believed: bool) -> None:
+    rig = Rig()
+    rig.each(cells_v=[], cell_min_v=3.3, cell_max_v=3.3, voltage_v=pack_v)
+    rig.step()
+    reading = rig.decision.bank.batteries[0].reading
+    assert reading is not None
+    assert (reading.voltage_v is not None) is is_believed

@@ -194,3 +194,15 @@ def test_it_comes_back_with_atd_while_the_soc_is_not_1_percent_above_its_level()
     rig.battery.current_a, rig.settings = 0.0, Settings()
     assert rig.advance(0.5).pre_alarm
     assert rig.advance(60.0).pre_alarm
+
+
+def test_it_comes_back_with_atd_while_a_cell_is_not_50_mv_above_its_level() -> None:
+    rig = Rig().start()
+    rig.battery.cells_v[0] = 3.09
+    assert rig.advance(1.0).pre_alarm
+    rig.settings = Settings(mode=Mode.OFF)
+    rig.battery.cells_v[0] = 3.13
+    assert not rig.advance(1.0).pre_alarm
+    rig.settings = Settings()
+    assert rig.advance(0.5).pre_alarm
+    assert rig.advance(60.0).pre_alarm

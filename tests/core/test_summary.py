@@ -192,3 +192,19 @@ def test_a_pin_that_does_not_follow_is_an_error(pin: str) -> None:
     rig = Rig().start()
     rig.stuck = {pin: False}
     assert rig.advance(1.0).error is BankError.OUTPUT_FAULT
+
+
+def test_an_update_is_told_of_a_low_cell_until_it_releases() -> None:
+    rig = Rig().start()
+    rig.battery.cells_v[0] = 2.7
+    rig.advance(31.0)
+    rig.battery.cells_v[0] = 3.3
+    assert rig.advance(59.0).cell_alarm
+    assert not rig.advance(2.0).cell_alarm
+
+
+def test_a_start_in_an_update_that_lost_its_hold_is_a_wait_still() -> None:
+    rig = Rig()
+    rig.unplug(1)
+    pins(update=UpdatePhase.RUNNING, update_holds_discharge_off=True)(rig)
+    assert rig.step().waiting

@@ -16,6 +16,9 @@ for node in full null random tty urandom zero; do
     : >"$root/dev/$node"
     mount --bind "/dev/$node" "$root/dev/$node"
 done
+mkdir "$root/dev/pts"
+mount -t devpts -o newinstance,ptmxmode=0666,mode=0620 devpts "$root/dev/pts"
+ln -s pts/ptmx "$root/dev/ptmx"
 if [ -n "$5" ]; then
     mkdir -p "$root/run/media/sda1"
     mount --bind "$5" "$root/run/media/sda1"

@@ -1,7 +1,7 @@
 """Root file systems for the tests, each built by a recipe and kept as a tar under .cache until the recipe changes.
 
 `venus`: like Venus OS v3.60 (read-only /, Python 3.12 with the modules that a GX has, busybox, daemontools, dbus).
-`armv7`: only the Python 3.13 of Debian trixie for armhf, to be run by qemu-arm-static.
+`armv7`: only the Python 3.13 of Debian trixie for armhf, less what a GX lacks, to be run by qemu-arm-static.
 Needs root, debootstrap and gcc, and for `venus` a Python 3.12 of this machine to copy.
 """
 
@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
-from .stdlib import ABSENT, ABSENT_3_60
+from .stdlib import ABSENT_3_60
 
 HERE = Path(__file__).parent
 CACHE = HERE.parents[1] / ".cache"
@@ -120,8 +120,8 @@ def _build_armv7(root: Path) -> None:
         (root / "usr" / name).mkdir(parents=True)
         (root / name).symlink_to(f"usr/{name}")
     _debian(root, "trixie", "armhf", ARMV7_PACKAGES.split())
-    _forget(root / "usr/lib/python3.13", ABSENT)
-    _check(["qemu-arm-static", "-L", str(root), str(root / "usr/bin/python3.13")], ABSENT)
+    _forget(root / "usr/lib/python3.13", ABSENT_3_60)
+    _check(["qemu-arm-static", "-L", str(root), str(root / "usr/bin/python3.13")], ABSENT_3_60)
 
 
 def _debian(root: Path, suite: str, architecture: str, packages: Collection[str]) -> None:

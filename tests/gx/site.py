@@ -125,10 +125,12 @@ def _namespace(pid: str) -> str:
         return ""
 
 
-def age_s(pid: int) -> float:
-    """How long ago a process was started."""
-    started = int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
+def age_s(pid: int) -> tuple[float, float]:
+    """How long ago a process was started, and how long it has used the CPU."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    now_s, ticks_s = time.clock_gettime(time.CLOCK_BOOTTIME), 1 / os.sysconf("SC_CLK_TCK")
+    user, system, started = int(fields[11]), int(fields[12]), int(fields[19])
+    return now_s - started * ticks_s, (user + system) * ticks_s
 
 
 def contents(folder: Path) -> dict[str, str]:

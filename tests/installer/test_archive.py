@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import io
 import os
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -76,6 +78,7 @@ def strange(name: str, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
         strange("dbus-smallbms-ng-1/x", tarfile.LNKTYPE),
         strange("dbus-smallbms-ng-1/x", tarfile.CHRTYPE),
         strange("dbus-smallbms-ng-1/x", tarfile.FIFOTYPE),
+        strange("dbus-smallbms-ng-1/x", tarfile.DIRTYPE),
     ],
     ids=lambda member: f"{member.type!r} {member.name}",
 )
@@ -88,6 +91,19 @@ def test_an_archive_that_would_write_elsewhere_is_refused(
     with pytest.raises(InstallError, match="which no archive of"), archive.unpacked(file, layout):
         pytest.fail("handed out")
     assert [path for path in tmp_path.rglob("*") if path.name == "x"] == []
+
+
+def test_a_disk_that_fills_up_is_told_and_nothing_is_left(
+    tmp_path: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: object, target: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    file = make_archive(tmp_path)
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    with pytest.raises(InstallError, match="cannot be unpacked: No space left"), archive.unpacked(file, layout):
+        pytest.fail("handed out")
+    assert os.listdir(layout.versions) == []
 
 
 def test_an_archive_of_something_else_is_refused(tmp_path: Path, layout: Layout) -> None:

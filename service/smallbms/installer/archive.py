@@ -96,12 +96,9 @@ def _extract(archive: Path, place: Path) -> None:
 def _extract_one(tar: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> None:
     """Write a plain file; whatever else an archive may hold has no place in one of ours."""
     name = PurePosixPath(member.name)
-    if name.is_absolute() or ".." in name.parts or not (member.isfile() or member.isdir()):
+    if name.is_absolute() or ".." in name.parts or not member.isfile():
         raise InstallError(f"the archive holds {member.name!r}, which no archive of {NAME} does")
     target = place / name
-    if member.isdir():
-        target.mkdir(parents=True, exist_ok=True)
-        return
     target.parent.mkdir(parents=True, exist_ok=True)
     content = tar.extractfile(member)
     assert content is not None  # of a plain file there is one

@@ -58,7 +58,7 @@ def test_at_first_it_only_says_that_it_is_there(stage: Stage) -> None:
     assert stage.heard() == {
         f"N/{ID}/system/0/Serial": {"value": ID},
         f"N/{ID}/keepalive": 1,
-        f"N/{ID}/platform/0/Firmware/Installed/Version": {"value": "v1.13.2"},
+        f"N/{ID}/platform/0/Firmware/Installed/Version": {"value": "v3.70"},
         f"N/{ID}/settings/0/Settings/SystemSetup/SystemName": {"value": ""},
     }
     stage.step()

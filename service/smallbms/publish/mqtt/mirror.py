@@ -21,6 +21,7 @@ from smallbms.setting_row import SettingRow
 from smallbms.settings import from_bus
 
 ALIVE_S = 60.0
+CONTRACT = "v3.70"  # the Venus OS whose topics these are: clients want to know what they may expect
 HEARTBEAT_S = 3.0
 MEASURED_EVERY_S = 1.0
 FULL_PUBLISHES_PER_S = 3
@@ -187,7 +188,7 @@ class VenusMirror:
         said: tuple[tuple[str, object, bool], ...] = (
             ("system/0/Serial", {"value": self._id}, True),
             ("keepalive", 1, False),
-            ("platform/0/Firmware/Installed/Version", {"value": f"v{snapshot.identity.version}"}, True),
+            ("platform/0/Firmware/Installed/Version", {"value": CONTRACT}, True),
             ("settings/0/Settings/SystemSetup/SystemName", {"value": snapshot.settings.custom_name}, True),
         )
         for place, payload, retain in said:
