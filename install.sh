@@ -127,10 +127,18 @@ tests() {
     "$pytest" --last-failed --last-failed-no-failures none
 }
 
+# For the tests of contrib/node-red, into .cache.
+node_red() {
+    need node=nodejs npm=npm
+    [ -e .cache/node-red/node_modules/node-red/red.js ] && return
+    say "installing Node-RED with npm into .cache/node-red"
+    npm install --silent --no-audit --no-fund --prefix .cache/node-red node-red@4.1 @flowfuse/node-red-dashboard@1
+}
+
 run_test() {
     local all='' version dir
     [ "${1:-}" = --all ] && all=1
-    need dbus-daemon=dbus dbus-send=dbus gcc=gcc systemd-analyze=systemd
+    need dbus-daemon=dbus dbus-send=dbus gcc=gcc mosquitto=mosquitto openssl=openssl systemd-analyze=systemd
     printf '%s' '[test]' | { mkdir -p .venv && cat >.venv/.extra; }
     venv .venv "$(default_python)" '[test]'
     lint
@@ -139,6 +147,7 @@ run_test() {
         tests .venv -m 'not slow' "${COVERAGE[@]}"
         return
     fi
+    node_red
     need debootstrap=debootstrap qemu-arm-static=qemu-user-static
     for version in 3.12 3.13; do
         dir=.venv-$version

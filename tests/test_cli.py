@@ -13,7 +13,7 @@ from smallbms.cli import FAILED, MISUSED, main
 
 COMMANDS = (
     "run", "demo", "emulate", "simulate", "status", "why", "settings", "history", "check", "set", "synchronise",
-    "reset-to-defaults", "acknowledge", "forget-settings", "selftest",
+    "reset-to-defaults", "schema", "acknowledge", "forget-settings", "selftest",
 )  # fmt: skip
 
 

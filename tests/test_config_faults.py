@@ -11,7 +11,7 @@ MODEL = "[model.p]\ncells = 4\ncapacity_ah = 100\n"
 
 # what is written, the table and the key that are named, the value, what is allowed
 WRONG: list[tuple[str, str, str, str]] = [
-    (SMALLEST + "[mqtt]\nhost = 'x'\n", "[mqtt]", "unknown", ", ".join(TABLES)),
+    (SMALLEST + "[broker]\nhost = 'x'\n", "[broker]", "unknown", ", ".join(TABLES)),
     (SMALLEST + "[bank]\nserie = 1\n", "[bank] serie", "unknown", "series, host_current_a"),
     (SMALLEST + "[bank]\nseries = 5\n", "[bank] series", "5", "1…4"),
     (SMALLEST + "[bank]\nseries = true\n", "[bank] series", "True", "1…4"),

@@ -16,8 +16,8 @@ def test_the_tables_of_readme_are_those_of_the_code() -> None:
 
 
 def test_the_example_configuration_is_valid() -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    config = parse(example, "README.md", known_drivers())
+    example, *more = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    config = parse("\n".join((example, *more)), "README.md", known_drivers())
     assert config.bank_spec().members[0].model is not None
 
 

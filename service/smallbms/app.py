@@ -9,12 +9,12 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from smallbms import __version__, drivers
+from smallbms import __version__, drivers, openssl
 from smallbms.config import Config
 from smallbms.config_tables import Battery, SimulatedBattery
 from smallbms.core import engine, saving
@@ -25,7 +25,7 @@ from smallbms.links.base import Link
 from smallbms.links.serial import SerialLine
 from smallbms.links.simulated import SimulatedLink
 from smallbms.loop import Loop
-from smallbms.memory import DEVICE, ENGINE, SETTINGS, Memory, machine_seed, new_serial
+from smallbms.memory import DEVICE, ENGINE, SETTINGS, Memory, machine_seed, new_serial, portal_id
 from smallbms.model import BatteryReading, DeviceIdentity
 from smallbms.outputs.own import OwnOutputs
 from smallbms.places import BUS_FILE, SERVICE_PREFIX
@@ -33,6 +33,9 @@ from smallbms.publish.dbus import DbusPublisher
 from smallbms.settings import from_json
 from smallbms.store import Store
 from smallbms.watchdog import DIRECTORY, WatchdogFile
+
+if TYPE_CHECKING:
+    from smallbms.publish.mqtt import MqttPublisher
 
 OUTPUTS_SOCKET = "outputs.sock"
 LOCK_FILE = "main.lock"
@@ -111,7 +114,8 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str,
     watchdog = WatchdogFile(kept_alive, lambda: loop.stepped_at_s) if config.service.watchdog_file else None
     name = SERVICE_PREFIX + loop.identity.serial
     publisher = DbusPublisher(config.dbus, name=name, door=loop.door, settings_kept=settings is not None)
-    loop.publish = _everyone(publisher.publish, options)
+    brokers = await _brokers(config, store, loop)
+    loop.publish = _everyone((publisher.publish, *_to_brokers(brokers, store)), options)
     with _noted((options.noted or options.runtime) / BUS_FILE, f"{config.dbus.bus}\n{name}\n"):
         gc.collect()
         gc.freeze()  # what is here now stays: a full collection would stall the loop for milliseconds
@@ -121,6 +125,8 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str,
                     tasks.create_task(work)
                 for link in links:
                     tasks.create_task(link.run())
+                for broker in brokers:
+                    tasks.create_task(broker.run())
                 if own is not None:
                     tasks.create_task(own.run())
                 if vbat is not None:
@@ -135,6 +141,45 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str,
                 watchdog.remove()
         finally:
             loop.keep_all()
+
+
+async def _brokers(config: Config, store: Store, loop: Loop) -> tuple[MqttPublisher, ...]:
+    """The publishers of the MQTT brokers; they are woken by each event in the log."""
+    if not config.brokers:
+        return ()
+    openssl.bring_back()
+    from smallbms.publish.mqtt import Kind, publisher, slot_of  # dear for those who have no broker
+
+    newest = {Kind.EVENT: await store.newest_event(), Kind.MINUTE: await store.newest_minute()}
+    brokers = [
+        publisher(
+            table,
+            serial=loop.identity.serial,
+            portal_id=portal_id(),
+            door=loop.door,
+            store=store,
+            kept=await _load(store, slot_of(table)),
+            newest=newest,
+        )
+        for table in config.brokers
+    ]
+
+    def wake() -> None:
+        for broker in brokers:
+            broker.wake()
+
+    store.on_logged = wake
+    return tuple(brokers)
+
+
+def _to_brokers(brokers: Sequence[MqttPublisher], store: Store) -> Iterator[Callable[[Snapshot], None]]:
+    """Who tells them, and who keeps what they miss."""
+    if brokers:
+        from smallbms.publish.mqtt import Minutes
+
+        yield Minutes(brokers, store).publish
+    for broker in brokers:
+        yield broker.publish
 
 
 @contextlib.contextmanager
@@ -255,7 +300,7 @@ def _line(port: str, batteries: Mapping[int, Battery], on_reading: Callable[[int
     return SerialLine(port, units, baud=baud, poll_s=first.poll_s, on_reading=on_reading)
 
 
-def _everyone(publish: Callable[[Snapshot], None], options: Options) -> Callable[[Snapshot], None]:
+def _everyone(publish: Iterable[Callable[[Snapshot], None]], options: Options) -> Callable[[Snapshot], None]:
     def tell(snapshot: Snapshot) -> None:
         if options.drive is not None:
             decision, pins = snapshot.decision, snapshot.outputs
@@ -263,7 +308,8 @@ def _everyone(publish: Callable[[Snapshot], None], options: Options) -> Callable
                 atc=bool(pins.atc), atd=bool(pins.atd),
                 cvl_v=decision.cvl_v, ccl_a=decision.ccl_a, dcl_a=decision.dcl_a,
             )  # fmt: skip
-        publish(snapshot)
+        for show in publish:
+            show(snapshot)
         options.on_snapshot(snapshot)
 
     return tell

@@ -107,6 +107,7 @@ def _add_asking(commands: Commands[ArgumentParser]) -> None:
         history := _add(commands, "history", ("ask", "history"), "show the history page"),
         check := _add(commands, "check", ("check", "check"), "check the configuration, the ports and the bus"),
     ]
+    _add(commands, "schema", ("schema", "show"), "print the JSON schema of what is said over MQTT")
     history.add_argument("--clear", action="store_true", help="begin it anew")
     check.add_argument("--config", metavar="FILE", help="smallbms.toml")
     selftest = _add(commands, "selftest", ("selftest", "selftest"), "say whether this version could run here")

@@ -31,6 +31,7 @@ from smallbms.config_tables import (
     AnyBattery,
     BankTable,
     DBusTable,
+    MqttTable,
     ServiceTable,
     SimulatedBattery,
     StoreTable,
@@ -43,7 +44,7 @@ from smallbms.outputs import pinout
 from smallbms.toml import parse_toml
 from smallbms.wording import one_line
 
-TABLES = ("bank", "battery", "model", "outputs", "remote", "vbat", "store", "service", "dbus")
+TABLES = ("bank", "battery", "model", "outputs", "remote", "vbat", "store", "service", "dbus", "mqtt")
 UNSTABLE_PORTS = ("/dev/ttyUSB", "/dev/ttyACM")
 
 
@@ -60,6 +61,7 @@ class Config:
     store: StoreTable
     service: ServiceTable
     dbus: DBusTable
+    brokers: tuple[MqttTable, ...] = ()
 
     def model_of(self, battery: AnyBattery) -> BatteryModel | None:
         """Return the stated model of a battery; None = to be found by cell count and capacity."""
@@ -125,6 +127,7 @@ def parse(text: str, source: str, drivers: Mapping[str, bool]) -> Config:
     store = read_table(StoreTable, raw.get("store", {}), "[store]", faults)
     service = read_table(ServiceTable, raw.get("service", {}), "[service]", faults)
     dbus = read_table(DBusTable, raw.get("dbus", {}), "[dbus]", faults)
+    brokers = rules.read_brokers(raw.get("mqtt", []), faults)
     outputs, remote = raw.get("outputs", {}), raw.get("remote")
     faults += rules.pin_faults(outputs, remote)
     faults += rules.battery_faults(batteries, raw.get("model", {}), drivers)
@@ -143,4 +146,5 @@ def parse(text: str, source: str, drivers: Mapping[str, bool]) -> Config:
         store=store,
         service=service,
         dbus=dbus,
+        brokers=brokers,
     )

@@ -6,7 +6,15 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from smallbms.batteries import BATTERIES, MOST_BATTERIES, custom_model, model_named, system_voltage
-from smallbms.config_tables import SIMULATED, AnyBattery, BankTable, Battery, SimulatedBattery, read_table
+from smallbms.config_tables import (
+    SIMULATED,
+    AnyBattery,
+    BankTable,
+    Battery,
+    MqttTable,
+    SimulatedBattery,
+    read_table,
+)
 from smallbms.errors import ConfigError, OutputError
 from smallbms.model import BatteryModel
 from smallbms.outputs import pinout
@@ -45,6 +53,34 @@ def read_batteries(given: object, drivers: Collection[str], faults: list[str]) -
         if battery is not None:
             batteries[number] = battery
     return batteries
+
+
+def read_brokers(given: object, faults: list[str]) -> tuple[MqttTable, ...]:
+    """Return the [[mqtt]] tables; a wrong one is left out."""
+    if not isinstance(given, list):
+        faults.append("[[mqtt]] must be written in two brackets, one for each broker")
+        return ()
+    tables = [read_table(MqttTable, table, f"[[mqtt]] {number}", faults) for number, table in enumerate(given, 1)]
+    brokers = tuple(table for table in tables if table is not None)
+    for number, broker in enumerate(brokers, 1):
+        faults += [f"[[mqtt]] {number} {fault}" for fault in _broker_faults(broker)]
+    if len({(broker.host, broker.port_used) for broker in brokers}) < len(brokers):
+        faults.append("[[mqtt]] names a broker twice; one table for each")
+    return brokers
+
+
+def _broker_faults(broker: MqttTable) -> Iterator[str]:
+    for needs in ("ca_file", "pinned_certificate", "client_certificate"):
+        if getattr(broker, needs) is not None and not broker.tls:
+            yield f"{needs} needs tls = true"
+    if broker.ca_file is not None and broker.pinned_certificate is not None:
+        yield "ca_file and pinned_certificate: only one of them"
+    if (broker.client_certificate is None) is not (broker.client_key is None):
+        yield "client_certificate and client_key: both or none"
+    if broker.password is not None and broker.password_file is not None:
+        yield "password and password_file: only one of them"
+    if broker.user is None and (broker.password is not None or broker.password_file is not None):
+        yield "a password needs a user"
 
 
 def pins(outputs: object, remote: object) -> dict[str, Any]:

@@ -12,6 +12,7 @@ SIMULATED = "simulated"
 POLL_S = 0.4  # under the 0.5 s of the engine: a reading and not a timer makes the step, and a high cell is seen sooner
 LYNX_IDS = range(0xA3E3, 0xA3E7 + 1)
 ABSOLUTE = r"^/"
+MQTT_PORT, MQTTS_PORT = 1883, 8883
 Temperature = Annotated[Literal["sensors", "none"], Field(description='"sensors" or "none"')]
 
 
@@ -104,6 +105,28 @@ class DBusTable(Table):
 
     bus: str = _text("system", '"system", "session" or an address as unix:path=/…', r"^(system|session|(unix|tcp):.+)$")
     localsettings: bool = Field(default=True, description="true or false")
+
+
+class MqttTable(Table):
+    """[[mqtt]]: a broker that is told everything."""
+
+    host: str = Field(pattern=r"^[^\s/]+$", description="a host name or address")
+    port: int | None = _number(None, 1, 65535)
+    tls: bool = Field(default=False, description="true or false")
+    ca_file: str | None = _text(None, "a path from the root", ABSOLUTE)
+    pinned_certificate: str | None = _text(None, "a path from the root", ABSOLUTE)
+    client_certificate: str | None = _text(None, "a path from the root", ABSOLUTE)
+    client_key: str | None = _text(None, "a path from the root", ABSOLUTE)
+    user: str | None = _text(None, "a user name")
+    password: str | None = _text(None, "a password")
+    password_file: str | None = _text(None, "a path from the root", ABSOLUTE)
+    commands: bool = Field(default=False, description="true or false")
+    homeassistant: bool = Field(default=False, description="true or false")
+    venus: bool = Field(default=False, description="true or false")
+
+    @property
+    def port_used(self) -> int:
+        return self.port or (MQTTS_PORT if self.tls else MQTT_PORT)
 
 
 AnyTable = TypeVar("AnyTable", bound=Table)

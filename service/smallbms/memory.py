@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +16,7 @@ from smallbms.settings import Settings, to_json
 ENGINE, SETTINGS, DEVICE = "engine", "settings", "device"
 SAVE_S = 60.0
 SAVE_PCT = 0.5
+PORTAL_ID = re.compile(r"[0-9a-f]{12}")
 IDENTITY_FILES = (Path("/data/venus/unique-id"), Path("/etc/machine-id"))
 
 
@@ -64,3 +67,14 @@ def machine_seed(files: tuple[Path, ...] = IDENTITY_FILES) -> str | None:
         if seed:
             return seed
     return None
+
+
+def portal_id() -> str:
+    """The VRM portal id: 12 hex digits, of a GX's own file, elsewhere the MAC address as a GX makes it of that."""
+    with contextlib.suppress(OSError):
+        text = IDENTITY_FILES[0].read_text(encoding="ascii", errors="replace").strip().lower()
+        if PORTAL_ID.fullmatch(text):
+            return text
+    from uuid import getnode  # dear, and only for those who have a broker
+
+    return f"{getnode():012x}"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from errno import EIO, ENOSPC
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,26 @@ def test_events_come_back_in_order_with_rising_numbers(tmp_path: Path) -> None:
     assert log(tmp_path).read(0) == []
 
 
+def test_what_is_read_after_a_number_is_the_oldest_beyond_it(tmp_path: Path) -> None:
+    one = log(tmp_path)
+    assert one.read_after(0, 10) == []
+    for number in range(1, 301):
+        one.append([{"n": number}])
+    kept = [logged.sequence for logged in one.read(1000)]
+    assert len(list(tmp_path.iterdir())) == SEGMENTS
+    for after in (0, kept[0] - 1, kept[0], kept[10], kept[-2], kept[-1], 1000):
+        for most in (1, 7, 1000):
+            found = [logged.sequence for logged in log(tmp_path).read_after(after, most)]
+            assert found == [number for number in kept if number > after][:most]
+
+
+def test_a_log_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    log(tmp_path).append([{"n": 1}])
+    broken = FailingFiles("read", EIO)
+    with pytest.raises(StoreError, match="cannot be read"):
+        log(tmp_path, broken).read_after(0, 1)
+
+
 @pytest.mark.parametrize("reopened", [False, True])
 def test_the_log_is_bounded_and_keeps_the_newest(tmp_path: Path, reopened: bool) -> None:
     one = log(tmp_path)
@@ -53,6 +74,38 @@ def test_the_log_is_bounded_and_keeps_the_newest(tmp_path: Path, reopened: bool)
     assert total_bytes(tmp_path) > MAX_BYTES * (SEGMENTS - 2) // SEGMENTS
     sequences = [logged.sequence for logged in one.read(10_000)]
     assert sequences == list(range(301 - len(found), 301))
+
+
+def test_a_log_that_thins_keeps_a_trace_of_everything(tmp_path: Path) -> None:
+    one = EventLog(tmp_path, "minutes", MAX_BYTES, Files(), thin=True)
+    for number in range(1, 401):
+        one.append([{"n": number}])
+        assert total_bytes(tmp_path) <= MAX_BYTES
+    found = [logged.sequence for logged in EventLog(tmp_path, "minutes", MAX_BYTES, Files()).read_after(0, 1000)]
+    assert found == sorted(set(found))
+    assert found[0] == 1
+    gaps = [later - earlier for earlier, later in pairwise(found)]
+    assert gaps[-5:] == [1] * 5
+    assert gaps[0] > 8
+    assert sum(gaps[: len(gaps) // 2]) > sum(gaps[len(gaps) // 2 :])
+
+
+def test_a_power_cut_while_thinning_keeps_the_newest_and_doubles_nothing(tmp_path: Path) -> None:
+    writing, cut = tmp_path / "writing", tmp_path / "cut"
+    cut.mkdir()
+    files = RecordingFiles()
+    one = EventLog(writing, "minutes", 4 * 100, files, thin=True)  # two lines a segment
+    confirmed = [0]
+    for number in range(1, 16):
+        one.append([{"n": number}])
+        confirmed += [number - 1] * (len(files.calls) - len(confirmed)) + [number]
+    for calls, sure in enumerate(confirmed):
+        for image in images(files, calls):
+            lay_out(image, cut)
+            found = [logged.sequence for logged in EventLog(cut, "minutes", 400, Files()).read_after(0, 100)]
+            assert found == sorted(set(found))
+            assert max(found, default=0) in (sure, sure + 1), (calls, image)
+            assert min(sure, 1) in (0, *found)
 
 
 def test_a_batch_larger_than_a_segment_is_taken_in_parts(tmp_path: Path) -> None:

@@ -34,6 +34,11 @@ class Outlet:
         self._waiting.append((next(self._numbers), item))
         self.due_s = min(self.due_s, now_s if urgent else self._begun_s + self._interval_s)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether anything is still to be written."""
+        return bool(self._waiting)
+
     def hasten(self, now_s: float) -> None:
         """What waits is due now."""
         if self._waiting:

@@ -19,6 +19,9 @@ from .slots import LoadResult, SlotFile
 
 SAVE_INTERVAL_S = 60.0
 LOG_BYTES = 1_000_000
+MINUTE_BYTES = 4_000_000  # two weeks of minutes, then thinned: some 30 days of every fourth
+LOOK_S = 0.05
+MINUTES_S = 600.0  # so many are written at once
 EVENTS_IN_MEMORY = 1000  # while the disk fails, the newest
 
 
@@ -43,9 +46,12 @@ class Store:
         self._files = files or Files()
         self._clock = clock
         self._log = EventLog(directory, "events", log_bytes, self._files)
+        self.on_logged: Callable[[], None] = lambda: None  # on the loop, each time that events are on the medium
         self._log_outlet = Outlet(self._log.append, capacity=EVENTS_IN_MEMORY, interval_s=0.0)
+        self._minutes = EventLog(directory, "minutes", MINUTE_BYTES, self._files, thin=True)
+        self._minutes_outlet = Outlet(self._minutes.append, capacity=EVENTS_IN_MEMORY, interval_s=MINUTES_S)
         self._slots: dict[str, tuple[SlotFile, Outlet]] = {}
-        self._outlets = [self._log_outlet]
+        self._outlets = [self._log_outlet, self._minutes_outlet]
         self._changed = threading.Condition()  # guards the outlets; never held during a call of the disk
         self._thread: threading.Thread | None = None
         self._ended = asyncio.Event()
@@ -87,9 +93,34 @@ class Store:
         """Append to the event log at once."""
         self._put(self._log_outlet, event, urgent=True)
 
+    def note(self, minute: JsonObject) -> None:
+        """Append to the log of minutes, ten at a time."""
+        self._put(self._minutes_outlet, minute, urgent=False)
+
+    async def minutes_after(self, sequence: int, most: int) -> list[LoggedEvent]:
+        """Like `events_after` of what was noted, the newest too. Raises StoreError."""
+        with self._changed:
+            self._minutes_outlet.hasten(self._clock())
+            self._changed.notify()
+        while self._minutes_outlet.is_waiting and self._minutes_outlet.error is None and not self._closing:
+            await asyncio.sleep(LOOK_S)
+        return await asyncio.to_thread(self._minutes.read_after, sequence, most)
+
+    async def newest_event(self) -> int:
+        """The number of the newest event; 0 if there is none, or nobody can tell."""
+        return await _newest(self._log)
+
+    async def newest_minute(self) -> int:
+        """The same of what was noted."""
+        return await _newest(self._minutes)
+
     async def events(self, newest: int) -> list[LoggedEvent]:
         """The newest that the log holds, oldest first. Raises StoreError."""
         return await asyncio.to_thread(self._log.read, newest)
+
+    async def events_after(self, sequence: int, most: int) -> list[LoggedEvent]:
+        """The oldest that the log holds with a higher number, at most so many. Raises StoreError."""
+        return await asyncio.to_thread(self._log.read_after, sequence, most)
 
     async def run(self) -> None:
         """Write until `close`; a bug in the worker ends it with RuntimeError, its trace on stderr."""
@@ -146,11 +177,15 @@ class Store:
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             while outlet := self._next():
-                self._write(outlet)
+                if self._write(outlet) and outlet is self._log_outlet:
+                    loop.call_soon_threadsafe(self._logged)
             self._completed = True
         finally:
             with suppress(RuntimeError):  # the loop is closed: nobody waited any longer
                 loop.call_soon_threadsafe(self._ended.set)
+
+    def _logged(self) -> None:
+        self.on_logged()
 
     def _next(self) -> Outlet | None:
         """Wait for the outlet that is due first; None when closing and nothing is due."""
@@ -164,7 +199,7 @@ class Store:
                     return None
                 self._changed.wait(None if wait_s == math.inf else wait_s)
 
-    def _write(self, outlet: Outlet) -> None:
+    def _write(self, outlet: Outlet) -> bool:
         with self._changed:
             batch = outlet.begin(self._clock())
         try:
@@ -172,11 +207,19 @@ class Store:
         except StoreError as error:
             with self._changed:
                 outlet.failed(str(error), self._clock())
-        else:
-            with self._changed:
-                outlet.done(batch, written, self._clock())
+            return False
+        with self._changed:
+            outlet.done(batch, written, self._clock())
+        return True
 
 
 def _write_newest(slot: SlotFile, waiting: Sequence[JsonObject]) -> int:
     slot.write(waiting[-1])
     return len(waiting)
+
+
+async def _newest(log: EventLog) -> int:
+    try:
+        return max((logged.sequence for logged in await asyncio.to_thread(log.read, 1)), default=0)
+    except StoreError:
+        return 0

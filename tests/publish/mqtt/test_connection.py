@@ -1,0 +1,106 @@
+"""Our connection against a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from publish.mqtt.mosquitto import Mosquitto, broker, listening
+from smallbms.config_tables import MqttTable
+from smallbms.publish.mqtt.connection import BrokerError, Connection, Login, Message
+from smallbms.publish.mqtt.dial import dial
+from smallbms.publish.mqtt.tls import Tls
+
+WILL = Message("us/status", b"offline", qos=1, retain=True)
+
+
+async def opened(one: Mosquitto, *, version5: bool = True, **login: str) -> Connection:
+    socket = await dial("127.0.0.1", one.port, None)
+    connection = Connection(socket, Login(client_id="us", will=WILL, **login), version5=version5)
+    await connection.open()
+    return connection
+
+
+@pytest.mark.parametrize("version5", [True, False])
+@pytest.mark.parametrize("qos", [0, 1])
+async def test_what_is_published_arrives(tmp_path: Path, version5: bool, qos: int) -> None:
+    async with broker(tmp_path) as one, listening(one.port, "us/#") as listener:
+        connection = await opened(one, version5=version5)
+        await connection.publish(Message("us/x", b"1", qos=qos))
+        assert await listener.hears("us/x") == b"1"
+        connection.close()
+        assert connection.lost.done()
+
+
+async def test_a_broker_that_dies_is_noticed_at_once(tmp_path: Path) -> None:
+    async with broker(tmp_path) as one:
+        connection = await opened(one)
+        one.kill()
+        async with asyncio.timeout(10):
+            assert "lost" in await connection.lost
+        with pytest.raises(BrokerError):
+            await connection.publish(Message("us/x", b"1", qos=1))
+
+
+async def test_what_waits_for_an_answer_fails_with_the_connection(tmp_path: Path) -> None:
+    async with broker(tmp_path) as one:
+        connection = await opened(one)
+        one.signal(signal.SIGSTOP)
+        waiting = connection.publish(Message("us/x", b"1", qos=1))
+        one.kill()
+        with pytest.raises(BrokerError, match="lost"):
+            await waiting
+
+
+async def test_without_a_goodbye_the_broker_says_the_will(tmp_path: Path) -> None:
+    async with broker(tmp_path) as one, listening(one.port, "us/#") as listener:
+        connection = await opened(one)
+        connection.close(politely=False)
+        assert await listener.hears("us/status") == b"offline"
+
+
+async def test_a_wrong_password_is_said(tmp_path: Path) -> None:
+    (tmp_path / "passwords").write_text("", encoding="utf-8")
+    settings = ("allow_anonymous false", f"password_file {tmp_path}/passwords")
+    async with broker(tmp_path, *settings) as one:
+        with pytest.raises(BrokerError, match=r"(?i)not authori[sz]ed"):
+            await opened(one, user="me", password="wrong")
+
+
+async def test_a_frozen_broker_never_fills_the_memory(tmp_path: Path) -> None:
+    """The socket takes what it takes; then we are told to wait."""
+    async with broker(tmp_path) as one:
+        connection = await opened(one)
+        one.signal(signal.SIGSTOP)
+        sent = 0
+        while connection.is_writable:
+            connection.publish(Message("us/x", bytes(10_000)))
+            sent += 1
+            assert sent < 10_000
+        one.signal(signal.SIGCONT)
+        async with asyncio.timeout(10):
+            while not connection.is_writable:
+                await asyncio.sleep(0.01)
+        connection.close()
+
+
+async def test_a_host_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(OSError, match=r"port 1 of 127\.0\.0\.1: Connection refused"):
+        await dial("127.0.0.1", 1, None)
+
+
+@pytest.mark.parametrize("tls", [None, Tls(MqttTable(host="hole", tls=True))])
+async def test_a_host_that_swallows_everything_costs_a_while_and_no_more(tls: Tls | None) -> None:
+    with socket.socket() as hole:
+        hole.bind(("127.0.0.1", 0))
+        hole.listen(0)
+        if tls is None:  # one waits already: the next is not even accepted
+            first = await dial("127.0.0.1", hole.getsockname()[1], None)
+        with pytest.raises(TimeoutError, match=r"does not answer within 0\.2 s"):
+            await dial("127.0.0.1", hole.getsockname()[1], tls, seconds=0.2)
+        if tls is None:
+            first.close()
