@@ -39,7 +39,7 @@ class Write:
 OFF = (
     "/Io/AllowToCharge", "/Io/AllowToDischarge", "/Info/", "/State", "/Balancer/", "/System/NrOfModulesBlocking",
 )  # fmt: skip
-WRITES = (
+CHOSEN = (
     Write("/Settings/Battery/ChargedVoltage", 13.84, back=13.8),
     Write("/Settings/Battery/ChargedVoltage", "13.9", shown=13.9, back=13.8),
     Write("/Settings/Battery/TailCurrent", 0.5, back=4.0),
@@ -59,7 +59,17 @@ WRITES = (
     Write("/Mode", "4", shown=4, moves=OFF, back=3),
 )
 
+WRITES = (
+    *CHOSEN,
+    *(
+        Write(row.bus_path, row.bounds.maximum, back=row.bounds.default)
+        for row in SETTINGS
+        if row.bus_path not in {write.path for write in CHOSEN}
+    ),
+)
+
 BAD: dict[str, tuple[Any, ...]] = {
+    **{row.bus_path: ((row.bounds.maximum or 0) + 1, "not a number", None) for row in SETTINGS},
     "/Settings/Battery/ChargedVoltage": (13.59, 14.01, 0, -13.8, "full", None, float("nan"), float("inf")),
     "/Settings/Battery/TailCurrent": (0.49, 10.01, "", None),
     "/Settings/Battery/ChargedDetectionTime": (0, 51, 2.5, "3 min", None),

@@ -43,6 +43,8 @@ class Doubts:
 
 
 _NONE = Doubts()
+_Numbers = tuple[float, ...]
+_Spans = tuple[float | None, float | None, float | None, float | None]  # of cells, of their temperatures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,28 +90,28 @@ def _first(member: Member, raw: BatteryReading) -> BatteryMemory:
 def _judged(memory: BatteryMemory, member: Member, raw: BatteryReading, now_s: float) -> BatteryMemory:
     before = memory.battery
     cell_count = memory.cell_count or len(raw.cell_voltages_v)
-    if _is_usual(memory, raw):
-        believed, model, doubts, whole, plain = raw, before.model, _NONE, True, True
+    usual = _usual(memory, raw)
+    if usual is not None:
+        believed, model, doubts, whole, plain, spans = raw, before.model, _NONE, True, True, usual
+        seen, all_cells = raw.cell_voltages_v, True
     else:
         believed = _believed(raw, memory, member)
         model = before.model or _found_model(believed)
         doubts = _doubts(memory, member, raw, believed, model, now_s)
         whole = _whole(believed) and doubts.sum_off < SUM_READINGS
         plain = doubts is _NONE and _is_plain(believed, model, cell_count)
-    valid_at_s = before.valid_at_s
-    if whole:
-        taken, cells = raw.taken_at_s, raw.cells_taken_at_s
-        valid_at_s = cells if cells < taken else taken
-    seen = believed.cell_voltages_v or _given(believed)
-    all_cells = None not in seen and not doubts.unread
-    low_v, high_v = _span(believed.cell_voltages_v) if believed.cell_voltages_v else _given(believed)
-    low_c, high_c = _span(believed.cell_temperatures_c)
+        seen = believed.cell_voltages_v or _given(believed)
+        all_cells = None not in seen and not doubts.unread
+        spans = _spans(believed)
+    taken, cells_taken = raw.taken_at_s, raw.cells_taken_at_s
+    valid_at_s = before.valid_at_s if not whole else cells_taken if cells_taken < taken else taken
+    low_v, high_v, low_c, high_c = spans
     return BatteryMemory(
         raw=raw,
         key=memory.key,
         cell_count=cell_count,
         cells_v=seen if all_cells else memory.cells_v,
-        cells_at_s=raw.cells_taken_at_s if all_cells else memory.cells_at_s,
+        cells_at_s=cells_taken if all_cells else memory.cells_at_s,
         doubts=doubts,
         battery=Battery(
             number=member.number,
@@ -126,36 +128,37 @@ def _judged(memory: BatteryMemory, member: Member, raw: BatteryReading, now_s: f
     )
 
 
-def _is_usual(memory: BatteryMemory, raw: BatteryReading) -> bool:
-    """The everyday case, told with few comparisons: all was read, all can be true, nothing was or is in doubt."""
+def _usual(memory: BatteryMemory, raw: BatteryReading) -> _Spans | None:
+    """The spans of an everyday reading, told with few comparisons: all was read, all can be true, nothing was or is in
+    doubt; else None."""
     before, cells, sensors = memory.battery, raw.cell_voltages_v, raw.cell_temperatures_c
     known = before.reading
     if known is None or memory.doubts is not _NONE or raw.identity.key != memory.key:
-        return False
-    if not cells or len(cells) != memory.cell_count or None in cells:
-        return False
-    if not _is_plain(raw, before.model, memory.cell_count):
-        return False
-    if sensors != known.cell_temperatures_c and not _sensors_are_true(cast(tuple[float, ...], sensors)):
-        return False
-    return _cells_are_true(raw, memory) and _rest_is_true(raw)
+        return None
+    if not cells or len(cells) != memory.cell_count or None in cells or not sensors:
+        return None
+    if not _is_plain(raw, before.model, memory.cell_count) or not _rest_is_true(raw):
+        return None
+    low_v, high_v = min(cast(_Numbers, cells)), max(cast(_Numbers, cells))
+    if not _cells_are_true(raw, memory, low_v, high_v):
+        return None
+    if sensors == known.cell_temperatures_c:
+        return low_v, high_v, before.temperature_min_c, before.temperature_max_c
+    low_c, high_c = min(cast(_Numbers, sensors)), max(cast(_Numbers, sensors))
+    true = low_c >= SENSOR_LOW_C and high_c <= SENSOR_HIGH_C and sum(cast(_Numbers, sensors)) < inf
+    return (low_v, high_v, low_c, high_c) if true else None
 
 
-def _cells_are_true(raw: BatteryReading, memory: BatteryMemory) -> bool:
+def _cells_are_true(raw: BatteryReading, memory: BatteryMemory, low_v: float, high_v: float) -> bool:
     """Cells that were all read; NaN, which hides from min and max, is in no sum that fits."""
-    cells, pack_v = cast(tuple[float, ...], raw.cell_voltages_v), raw.voltage_v
-    low, high = min(cells), max(cells)
-    if pack_v is None or not abs(sum(cells) - pack_v) <= SUM_TOLERANCE * pack_v < inf:
+    pack_v, before = raw.voltage_v, memory.battery
+    if pack_v is None or not abs(sum(cast(_Numbers, raw.cell_voltages_v)) - pack_v) <= SUM_TOLERANCE * pack_v < inf:
         return False
-    if raw.cells_taken_at_s - memory.cells_at_s < JUMP_S:
-        lowest, highest = memory.battery.cell_min_v, memory.battery.cell_max_v
-        if lowest is None or highest is None or high - lowest > JUMP_V or highest - low > JUMP_V:
-            return False
-    return low >= CELL_LOW_V and high <= CELL_HIGH_V
-
-
-def _sensors_are_true(sensors: tuple[float, ...]) -> bool:
-    return bool(sensors) and all([SENSOR_LOW_C <= t <= SENSOR_HIGH_C for t in sensors])
+    if low_v < CELL_LOW_V or high_v > CELL_HIGH_V:
+        return False
+    if raw.cells_taken_at_s - memory.cells_at_s >= JUMP_S or before.cell_min_v is None or before.cell_max_v is None:
+        return True
+    return high_v - before.cell_min_v <= JUMP_V and before.cell_max_v - low_v <= JUMP_V
 
 
 def _rest_is_true(raw: BatteryReading) -> bool:
@@ -312,12 +315,14 @@ def _is_plain(reading: BatteryReading, model: BatteryModel | None, cell_count: i
     )
 
 
+def _spans(reading: BatteryReading) -> _Spans:
+    cells = reading.cell_voltages_v
+    return *(_span(cells) if cells else _given(reading)), *_span(reading.cell_temperatures_c)
+
+
 def _span(values: tuple[float | None, ...]) -> tuple[float | None, float | None]:
-    if not values or None in values:
-        read = [v for v in values if v is not None]
-        return (min(read), max(read)) if read else (None, None)
-    all_read = cast(tuple[float, ...], values)
-    return min(all_read), max(all_read)
+    read = [v for v in values if v is not None]
+    return (min(read), max(read)) if read else (None, None)
 
 
 def _given(reading: BatteryReading) -> tuple[float | None, float | None]:

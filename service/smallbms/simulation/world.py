@@ -54,7 +54,9 @@ class World:
         wiring: Wiring = Wiring.DISCONNECT,
         acceleration: float = 1.0,
         time_s: float = 0.0,
+        longest_step_s: float = LONGEST_STEP_S,
     ) -> None:
+        """`longest_step_s`: a longer one is cut; chargers and loads settle once in each."""
         self.bank = bank
         self.chargers = chargers
         self.loads = loads
@@ -62,16 +64,17 @@ class World:
         self.wiring = wiring
         self.acceleration = acceleration
         self.time_s = time_s
+        self.longest_step_s = longest_step_s
         self._sun: float | None = None
         self._ambient_c: float | None = None
         self._limits = Limits(cvl_v=0.0, ccl_a=0.0, dcl_a=0.0)
         self._gx_due_s = time_s
 
     def step(self, dt_s: float, *, atc: bool, atd: bool, cvl_v: float, ccl_a: float, dcl_a: float) -> Flow:
-        """Advance by `dt_s` × acceleration, in steps of at most 10 s, under what the BMS allows."""
+        """Advance by `dt_s` × acceleration, in steps of at most `longest_step_s`, under what the BMS allows."""
         told = Limits(cvl_v=cvl_v, ccl_a=ccl_a, dcl_a=dcl_a)
         world_dt_s = dt_s * self.acceleration
-        steps = max(ceil(world_dt_s / LONGEST_STEP_S), 1)
+        steps = max(ceil(world_dt_s / self.longest_step_s), 1)
         for _ in range(steps - 1):
             self._step(world_dt_s / steps, told, atc=atc, atd=atd)
         return self._step(world_dt_s / steps, told, atc=atc, atd=atd)
