@@ -73,6 +73,14 @@ def test_a_cell_at_the_cut_off_that_is_not_believed_ends_discharging_at_its_seco
     assert not rig.told.pre_alarm
 
 
+def test_the_pre_alarm_ends_with_discharging() -> None:
+    rig = Rig(2, soc_pct=12.0).start()
+    shows(rig, 0.0)
+    assert rig.advance(0.5).pre_alarm and rig.told.pre_alarm
+    assert rig.advance(0.5).pre_alarm
+    assert (rig.told.pre_alarm, rig.outputs.pre_alarm) == (False, False)
+
+
 def test_what_the_table_has_taken_already_the_interlock_does_not_take_again() -> None:
     rig = Rig(2).start()
     rig.batteries[2].cells_v[2] = 3.80

@@ -225,3 +225,11 @@ def test_a_battery_that_was_never_read_is_no_cable_that_came_off() -> None:
     rig.step()
     rig.advance(10.0)
     assert rig.alarm(AlarmCode.BMS_CABLE) is OK
+
+
+def test_a_voltage_that_is_not_read_is_neither_low_nor_high() -> None:
+    rig = Rig().start()
+    rig.unplug(1)
+    rig.advance(30.0)
+    assert rig.decision.bank.voltage_v is None
+    assert (rig.alarm(AlarmCode.LOW_VOLTAGE), rig.alarm(AlarmCode.HIGH_VOLTAGE)) == (OK, OK)
