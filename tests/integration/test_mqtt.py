@@ -136,6 +136,7 @@ async def test_what_happens_while_the_broker_is_away_is_told_when_it_is_back(tmp
 async def test_a_client_of_venus_os_finds_the_battery_and_switches_it(tmp_path: Path) -> None:
     """victron-mqtt, which Home Assistant's integration for a GX is made of."""
     async with at_a_broker(tmp_path, also="venus = true\n") as bms:
+        await bms.state(soc_pct=60.0)
         hub = Hub("127.0.0.1", bms.broker.port, None, None, use_ssl=False)
         try:
             await hub.connect()
