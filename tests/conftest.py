@@ -1,4 +1,4 @@
-"""A private bus for whoever asks; tests that ask for `library` run on both D-Bus libraries; what was measured is told."""
+"""A private bus for whoever asks; those that ask for `library` run on both D-Bus libraries; figures are printed."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -79,12 +80,11 @@ def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], str
     session = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         session = session.parent
-    folder = session / f"gx-{name}"
     made = session / f"gx-{name}.made"
     with (session / f"gx-{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
-            folder.mkdir()
+            folder = Path(tempfile.mkdtemp(prefix=f"gx-{name}-", dir=session))
             made.write_text(make(folder), encoding="utf-8")
     return made.read_text(encoding="utf-8")
 
