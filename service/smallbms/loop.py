@@ -194,7 +194,7 @@ class Loop:
         self._publish()
 
     def _publish(self) -> None:
-        if not self._unpublished or self._decision is None:
+        if not self._unpublished or self._decision is None or self._is_under_way(self._decision):
             return
         self._unpublished = False
         if self.identity.custom_name != self.door.settings.custom_name:
@@ -211,6 +211,12 @@ class Loop:
                 wall_s=time.time(),
             )
         )
+
+    def _is_under_way(self, decision: Decision) -> bool:
+        """A permission has changed and the pins do not show it yet."""
+        shown = self._pins.now.commanded
+        shows_it = (shown.atc, shown.atd) == (decision.allow_to_charge, decision.allow_to_discharge)
+        return self._pins.now.reachable and self.outputs.pending and not shows_it
 
 
 def event_record(event: Event) -> dict[str, object]:

@@ -119,6 +119,11 @@ class OutputsClient:
         self.state: State | None = None
         self.error: OutputError | None = OutputError("not connected yet")
 
+    @property
+    def pending(self) -> bool:
+        """The newest command has not been answered yet."""
+        return self._latest is not None or self._overdue is not None
+
     def send(self, outputs: OutputsLike, step_at_s: float, *, cell_alarm: bool = False, starting: bool = False) -> None:
         """Send a command; one that had to wait for an answer is replaced. `step_at_s` is CLOCK_MONOTONIC."""
         self._latest = _Beat(outputs, step_at_s, cell_alarm, starting)
