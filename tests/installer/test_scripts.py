@@ -20,7 +20,7 @@ SCRIPTS = sorted(
 SOURCED = sorted((ROOT / "service").rglob("*.sh"))
 
 
-@pytest.mark.parametrize("script", {*SCRIPTS, *SOURCED}, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("script", sorted({*SCRIPTS, *SOURCED}), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_script_is_one_for_the_shell_of_busybox(script: Path) -> None:
     subprocess.run(["sh", "-n", script], check=True)
     assert os.access(script, os.X_OK) or script.suffix == ".sh"
