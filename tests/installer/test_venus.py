@@ -95,6 +95,7 @@ def test_a_given_configuration_is_taken_once_and_checked(layout: Layout, source:
     where = console()
     venus.install(layout, where, source, given)
     assert layout.configuration.read_text() == CONFIG
+    assert layout.configuration.stat().st_mode & 0o777 == 0o600  # the password of a broker may be in it
     assert f"check --config {layout.configuration}" in said(where)  # what the version's program was asked
     given.write_text("# other\n[bank]\n")
     where = console()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from smallbms.errors import InstallError
 from smallbms.installer import disk
-from smallbms.installer.layout import Layout
+from smallbms.installer.layout import Layout, System
 from smallbms.installer.module import module_of
 
 EXAMPLE = "service/smallbms.example.toml"  # in a version's directory; every line of it is a comment
@@ -28,11 +28,13 @@ def provide(layout: Layout, example: Path, given: Path | None) -> str:
     if given is not None and not given.is_file():
         raise InstallError(f"{given} is not there")
     file.parent.mkdir(parents=True, exist_ok=True)
+    # the password of a broker may be in it; on a GX all are root, on Debian another user has to read it
+    mode = 0o600 if layout.system is System.VENUS else 0o644
     if given is not None:
-        disk.write(file, given.read_bytes())
+        disk.write(file, given.read_bytes(), mode)
         return f"{given} is now {file}"
     if not file.exists():
-        disk.write(file, example.read_bytes())
+        disk.write(file, example.read_bytes(), mode)
     return f"{file} is an example: say there what you have, and the BMS starts by itself"
 
 
