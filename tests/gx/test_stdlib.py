@@ -23,7 +23,7 @@ def imports(source: str) -> Iterator[str]:
                 yield from (alias.name.partition(".")[0] for alias in names)
             case ast.ImportFrom(module=str(module), level=0):
                 yield module.partition(".")[0]
-            case ast.Call(args=[ast.Constant(value=str(word)), *_]) if "import" in ast.unparse(node.func):
+            case ast.Call(args=[ast.Constant(value=str(word)), *_]) if ast.unparse(node.func).endswith("import_module"):
                 yield word.partition(".")[0]
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import smallbms
 import velib_python
+from smallbms import openssl
 from smallbms.commands.check import known_drivers, refuse_slow_lines
 from smallbms.config import Config, load
 from smallbms.core import engine, saving
@@ -46,6 +47,7 @@ async def selftest(arguments: Namespace) -> int:
 
 def _import_all() -> Iterator[str]:
     """Every module of ours; what only some installations have is imported by none of them at its head."""
+    openssl.bring_back()
     for package in (smallbms, velib_python):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):
