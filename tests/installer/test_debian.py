@@ -88,6 +88,10 @@ def test_install_again_and_uninstall_leave_what_they_should(
     assert debian.install(layout, again, project, None, None)
     assert "is an example" in said(again)
     assert "systemctl restart --no-block dbus-smallbms-ng.service" not in programs.calls
+    (layout.current / "service/smallbms/__init__.py").write_text("")
+    assert debian.install(layout, console(), project, None, None)  # what was broken is repaired and started anew
+    assert "1.2.3" in (layout.current / "service/smallbms/__init__.py").read_text()
+    assert "systemctl restart --no-block dbus-smallbms-ng.service" in programs.calls
     gone = console()
     assert debian.uninstall(layout, gone, purge=False)
     assert not Systemd().is_up(MAIN)
@@ -99,15 +103,6 @@ def test_install_again_and_uninstall_leave_what_they_should(
     assert debian.uninstall(layout, console(), purge=True)
     assert not layout.configuration.parent.exists()
     assert "userdel smallbms" in programs.calls
-
-
-@pytest.mark.slow
-def test_a_broken_version_is_repaired_and_started_anew(layout: Layout, project: Path, programs: DebianPrograms) -> None:
-    debian.install(layout, console(), project, None, None)
-    (layout.current / "service/smallbms/__init__.py").write_text("")
-    debian.install(layout, console(), project, None, None)
-    assert "1.2.3" in (layout.current / "service/smallbms/__init__.py").read_text()
-    assert "systemctl restart --no-block dbus-smallbms-ng.service" in programs.calls
 
 
 def test_over_another_version_it_is_an_upgrade(layout: Layout, project: Path, programs: DebianPrograms) -> None:

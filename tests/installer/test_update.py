@@ -12,6 +12,7 @@ from smallbms.installer.layout import MAIN, OUTPUTS
 from smallbms.installer.update import STAGES, carry_on
 from smallbms.outputs.update import UpdatePhase
 
+from .debian_programs import DebianPrograms
 from .virtual import BOOT, NEW, OLD, OLDER, VirtualDevice, begun
 
 GOOD = [Stage.BEGIN, Stage.SWITCH, Stage.RESTART, Stage.WATCH, Stage.FINISH]
@@ -180,3 +181,17 @@ def test_one_at_a_time(tmp_path: Path) -> None:
         guard.alone(device.layout),
     ):
         raise AssertionError("two at once")
+
+
+def test_under_systemd_a_guard_is_a_unit_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It outlives the session or the unit that starts it."""
+    programs = DebianPrograms(tmp_path / "bin")
+    monkeypatch.setenv("PATH", programs.path)
+    device = VirtualDevice(tmp_path, {OLD, NEW})
+    (device.layout.root / "run/systemd/system").mkdir(parents=True)
+    guard.launch(device.layout, OLD)
+    (call,) = programs.calls
+    assert call.startswith("systemd-run --quiet --collect --unit=smallbms-update-")
+    version = device.layout.version(OLD)
+    assert f"--setenv=PYTHONPATH={version}/service:{version}/ext" in call
+    assert call.endswith(f"-m smallbms.installer --root {device.layout.root} watch")
