@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from smallbms.batteries import MOST_BATTERIES
 from smallbms.config_tables import Table
 from smallbms.scenario.clock import Time, seconds
 from smallbms.wording import span
 
-MOST_BATTERIES = 50
+LARGEST_BANK = max(MOST_BATTERIES.values())
 
 
 def within(lowest: float, highest: float, unit: str = "", **default: Any) -> Any:
@@ -39,7 +40,7 @@ class BankTable(Table):
     """[bank]: equal batteries, and how they see themselves."""
 
     model: str = text()
-    batteries: int = within(1, MOST_BATTERIES, default=1)
+    batteries: int = within(1, LARGEST_BANK, default=1)
     series: int = within(1, 4, default=1)
     soc_pct: float = within(0, 100, "%", default=50.0)
     temperature_c: float = within(-40, 70, "°C", default=20.0)
@@ -57,7 +58,7 @@ class BankTable(Table):
 class BatteryTable(Table):
     """[[battery]]: one that is not as [bank] says."""
 
-    number: int = within(1, MOST_BATTERIES)
+    number: int = within(1, LARGEST_BANK)
     soc_pct: float | None = within(0, 100, "%", default=None)
     temperature_c: float | None = within(-40, 70, "°C", default=None)
     cell_offsets_pct: tuple[float, ...] = Field(

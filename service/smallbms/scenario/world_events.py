@@ -8,7 +8,7 @@ from pydantic import Field
 
 from smallbms.drivers.simulated import Datum
 from smallbms.scenario.event import Event
-from smallbms.scenario.tables import MOST_BATTERIES, flag, text, within
+from smallbms.scenario.tables import LARGEST_BANK, flag, text, within
 
 if TYPE_CHECKING:
     from smallbms.scenario.stage import Stage
@@ -17,7 +17,7 @@ DATUMS = {datum.name.lower(): datum for datum in Datum}
 
 
 def _battery() -> Any:
-    return within(1, MOST_BATTERIES)
+    return within(1, LARGEST_BANK)
 
 
 # --- the world ------------------------------------------------------------------------------------------------------
