@@ -31,6 +31,7 @@ PROGRAMS = {
     "useradd": USERADD,
     "userdel": USERDEL,
     "usermod": TOLD,
+    "chgrp": TOLD,
     "getent": GETENT,
     "udevadm": UDEVADM,
     "systemd-run": TOLD,

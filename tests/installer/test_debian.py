@@ -78,6 +78,8 @@ def test_install_again_and_uninstall_leave_what_they_should(
         "usermod --append --groups gpio smallbms",
         "usermod --append --groups dialout smallbms",
     ]
+    assert f"chgrp smallbms {layout.configuration}" in programs.calls
+    assert layout.configuration.stat().st_mode & 0o777 == 0o640
     assert "systemctl enable smallbms-outputs.service dbus-smallbms-ng.service" in programs.calls
     assert Systemd().is_up(MAIN)
     runs = subprocess.run(

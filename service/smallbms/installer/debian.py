@@ -91,7 +91,7 @@ def _install_steps(
         ),
         Step(
             says=f"see that there is a configuration, {layout.configuration}",
-            do=lambda: console.say(configuration.provide(layout, example, given)),
+            do=lambda: _configure(layout, console, example, given),
         ),
         Step(says="make that version the current one", do=lambda: _point(layout, version)),
         Step(
@@ -150,6 +150,13 @@ def _put(layout: Layout, source: Path, wheels: Path | None) -> None:
     venv.make(layout, tree.read_bundle(source).version, wheels)
     if fresh and layout.current.exists():
         Systemd().restart(MAIN)
+
+
+def _configure(layout: Layout, console: Console, example: Path, given: Path | None) -> None:
+    """The password of a broker may be in it: the user of the service reads it, and root."""
+    console.say(configuration.provide(layout, example, given))
+    obey("chgrp", USER, str(layout.configuration))
+    layout.configuration.chmod(0o640)
 
 
 def _point(layout: Layout, version: str) -> None:
