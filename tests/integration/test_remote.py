@@ -16,7 +16,7 @@ TERMINALS = (
     ("open", "open", False),
     ("open", "plus", True),
 )
-FLOAT_S = 4.0  # read every 0.25 s, without the main process; a busy machine
+FLOAT_S = 4.0  # read every 0.5 s, without the main process; a busy machine
 
 
 async def test_off_floats_both_at_once_and_on_gives_them_back(tmp_path: Path) -> None:

@@ -77,8 +77,10 @@ def obey(guard: Guard, order: Order, *, remote: bool, now_s: float, limits: Limi
 
 
 def tick(guard: Guard, now_s: float, limits: Limits) -> Guard:
-    """Let time pass: silence disarms, an update expires. To be called before anything queued is looked at."""
-    guard = guard._replace(update=guard.update.tick(now_s, limits.update_s))
+    """Let time pass: silence disarms, an update expires; the same object if neither. Comes before any queued order."""
+    update = guard.update.tick(now_s, limits.update_s)
+    if update is not guard.update:
+        guard = guard._replace(update=update)
     if guard.armed and now_s >= _holds_until_s(guard, limits):
         return _disarm(guard)
     return guard

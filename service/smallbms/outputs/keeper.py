@@ -131,7 +131,7 @@ class Keeper:
         """Let the rules see the time; what it takes away is off the pins before anything else is looked at."""
         before = self._guard
         self._guard = rules.tick(before, now_s, self._limits)
-        if self._guard == before:
+        if self._guard is before:
             return
         self._drive(now_s)
         if before.armed and not self._guard.armed:

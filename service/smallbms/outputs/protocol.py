@@ -157,7 +157,7 @@ ORDERS: dict[Role, tuple[type, ...]] = {
 def parse(line: bytes) -> Request:
     """Return the request in one line; raise Refused."""
     try:
-        message = json.loads(line, parse_constant=_no_constant)
+        message = _DECODER.decode(line.decode())
     except (ValueError, RecursionError) as error:
         raise Refused(Code.BAD_LINE, f"not JSON: {error}") from None
     if not isinstance(message, dict):
@@ -204,13 +204,16 @@ def _record(
     return make(**values)
 
 
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number here")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+
+
 def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= NAME_LIMIT else text[:NAME_LIMIT] + "…"
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number here")
 
 
 def _flag(value: object) -> bool:

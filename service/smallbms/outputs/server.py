@@ -8,12 +8,13 @@ import time
 from smallbms.outputs.clients import Client, Gone
 from smallbms.outputs.console import say
 from smallbms.outputs.gpio import Line
+from smallbms.outputs.gpio_pins import BLINK_S
 from smallbms.outputs.keeper import Keeper
 from smallbms.outputs.protocol import LINE_LIMIT, Code, Refused, parse
 from smallbms.outputs.state import encode
 from smallbms.outputs.unix import UnixSocket
 
-TICK_S = 0.25  # pins and remote inputs are read this often at least
+TICK_S = BLINK_S  # pins and remote inputs are read, and LEDs blink, at the multiples of this
 CLIENT_LIMIT = 16
 
 
@@ -47,7 +48,7 @@ class Server:
                 if now_s >= due_at_s or any(line.fileno() in ready for line in self._watched):
                     self._keeper.tick(now_s)
                     self._watch()
-                    tick_at_s = now_s + TICK_S
+                    tick_at_s = (now_s // TICK_S + 1) * TICK_S
                 if self._stop in ready:
                     return
                 self._serve(ready)
@@ -78,6 +79,7 @@ class Server:
             self._drop(oldest)
 
     def _turn(self, client: Client) -> None:
+        had_unsent = client.has_unsent
         try:
             client.flush()
             for line in client.receive():
@@ -87,7 +89,8 @@ class Server:
             return
         finally:
             self._watch()  # before a new connection may get the number of a line that was let go
-        self._epoll.modify(client.number, select.EPOLLIN | (select.EPOLLOUT if client.has_unsent else 0))
+        if client.has_unsent or had_unsent:
+            self._epoll.modify(client.number, select.EPOLLIN | (select.EPOLLOUT if client.has_unsent else 0))
 
     def _answer(self, client: Client, line: bytes | None) -> dict[str, object]:
         now_s = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from smallbms.outputs import gpio
@@ -18,23 +19,30 @@ class SimulatedOutputs:
         self._path = path
         self._names = names
         self._error = ""
+        self._shown: dict[str, Level | None] = {}
+        self._seen: tuple[int, int] | None = None  # the file that shows it
 
     def write(self, levels: Mapping[str, Level], now_s: float) -> None:
         wanted = {name: levels[name] for name in self._names}
-        if self.read(now_s) == wanted:
+        if self._shown == wanted:
             return
         try:
             replace_file(self._path, wanted)
-            self._error = ""
+            self._error, self._seen = "", None
         except OSError as error:
             self._error = str(error)
 
     def read(self, now_s: float) -> dict[str, Level | None]:
         try:
-            found = load_object(self._path)
+            status = os.stat(self._path)
+            seen = status.st_ino, status.st_mtime_ns
+            if seen == self._seen:
+                return self._shown
+            found, self._seen = load_object(self._path), seen
         except (OSError, ValueError) as error:
-            self._error, found = f"{self._path}: {error}", {}
-        return {name: _level(found.get(name), name) for name in self._names}
+            self._error, self._seen, found = f"{self._path}: {error}", None, {}
+        self._shown = {name: _level(found.get(name), name) for name in self._names}
+        return self._shown
 
     def errors(self) -> dict[str, str]:
         return dict.fromkeys(self._names, self._error) if self._error else {}

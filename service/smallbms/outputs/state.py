@@ -68,11 +68,10 @@ class State(NamedTuple):
     last_refusal: LastRefusal | None
 
 
-def encode(value: Any) -> Any:
+def encode(record: Any) -> dict[str, Any]:
     """Return a state, or a part of one, as JSON objects."""
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {name: encode(part) for name, part in value._asdict().items()}
-    return value
+    fields = zip(record._fields, record, strict=True)
+    return {name: encode(part) if isinstance(part, tuple) else part for name, part in fields}
 
 
 def answered(line: bytes) -> tuple[Refused | None, Mapping[str, Any]]:
