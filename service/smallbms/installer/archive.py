@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from smallbms.errors import InstallError
-from smallbms.installer import tree
+from smallbms.installer import disk, tree
 from smallbms.installer.compiling import compile_tree
 from smallbms.installer.layout import NAME, Layout
 from smallbms.installer.tree import Bundle
@@ -78,6 +78,12 @@ def put_in_place(source: Path, layout: Layout) -> bool:
     os.sync()
     shutil.rmtree(broken, ignore_errors=True)
     return True
+
+
+def make_current(layout: Layout, version: str) -> None:
+    """Let `current` point to a version that is in place."""
+    if layout.linked_version(layout.current) != version:
+        disk.point(layout.current, f"{layout.versions.name}/{version}")
 
 
 def _extract(archive: Path, place: Path) -> None:

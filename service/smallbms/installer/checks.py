@@ -23,6 +23,13 @@ def check(layout: Layout, source: Path, bundle: Bundle) -> None:
         raise InstallError("\n".join([*faults, "Nothing was changed."]))
 
 
+def refuse_other(layout: Layout, version: str) -> None:
+    """Raise InstallError where another version is installed: exchanging it is not installing."""
+    other = layout.linked_version(layout.current)
+    if other not in (None, version):
+        raise InstallError(f"{other} is installed: `install.sh upgrade FILE` exchanges it for {version}")
+
+
 def _who() -> Iterator[str]:
     if os.geteuid() != 0:
         yield "only root may do this: log in as root, or put sudo before it"

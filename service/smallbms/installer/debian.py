@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from smallbms.errors import InstallError
-from smallbms.installer import archive, bundle, checks, configuration, disk, names, tree, units, venv
+from smallbms.installer import archive, bundle, checks, configuration, names, tree, units, venv
 from smallbms.installer.console import Console, Step
 from smallbms.installer.layout import MAIN, OUTPUTS, SUPERVISED, Layout
 from smallbms.installer.programs import call, obey
@@ -32,9 +32,7 @@ def install(layout: Layout, console: Console, project: Path, given: Path | None,
     with _source(project) as source:
         found = tree.read_bundle(source)
         checks.check(layout, source, found)
-        other = layout.linked_version(layout.current)
-        if other not in (None, found.version):
-            raise InstallError(f"{other} is installed: `install.sh upgrade FILE` exchanges it for {found.version}")
+        checks.refuse_other(layout, found.version)
         os.umask(0o022)  # the user of the service must be able to read it
         steps = _install_steps(layout, console, source, given, wheels)
         done = console.carry_out(f"To install {found.version}", steps)
@@ -93,7 +91,7 @@ def _install_steps(
             says=f"see that there is a configuration, {layout.configuration}",
             do=lambda: _configure(layout, console, example, given),
         ),
-        Step(says="make that version the current one", do=lambda: _point(layout, version)),
+        Step(says="make that version the current one", do=lambda: archive.make_current(layout, version)),
         Step(
             says=f"put two units into {layout.services}, a D-Bus policy, and the command /{units.COMMAND}",
             do=lambda: units.put(layout),
@@ -157,11 +155,6 @@ def _configure(layout: Layout, console: Console, example: Path, given: Path | No
     console.say(configuration.provide(layout, example, given))
     obey("chgrp", USER, str(layout.configuration))
     layout.configuration.chmod(0o640)
-
-
-def _point(layout: Layout, version: str) -> None:
-    if layout.linked_version(layout.current) != version:
-        disk.point(layout.current, f"{layout.versions.name}/{version}")
 
 
 def _name(layout: Layout, console: Console) -> None:

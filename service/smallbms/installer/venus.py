@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 from smallbms.errors import InstallError
-from smallbms.installer import checks, configuration, disk, ports, rclocal, tree
-from smallbms.installer.archive import put_in_place
+from smallbms.installer import checks, configuration, ports, rclocal, tree
+from smallbms.installer.archive import make_current, put_in_place
 from smallbms.installer.boot import put_wrappers, supervise
 from smallbms.installer.console import Console, Step
 from smallbms.installer.layout import MAIN, OUTPUTS, SUPERVISED, Layout
@@ -21,9 +21,7 @@ def install(layout: Layout, console: Console, source: Path, given: Path | None =
     _refuse_during_update(layout)
     bundle = tree.read_bundle(source)
     checks.check(layout, source, bundle)
-    other = layout.linked_version(layout.current)
-    if other not in (None, bundle.version):
-        raise InstallError(f"{other} is installed: `install.sh upgrade FILE` exchanges it for {bundle.version}")
+    checks.refuse_other(layout, bundle.version)
     done = console.carry_out(f"To install {bundle.version}", _install_steps(layout, console, source, given))
     if done:
         _tell_next(layout, console, bundle.version)
@@ -59,7 +57,7 @@ def _install_steps(layout: Layout, console: Console, source: Path, given: Path |
             says=f"see that there is a configuration, {layout.configuration}",
             do=lambda: console.say(configuration.provide(layout, example, given)),
         ),
-        Step(says="make that version the current one", do=lambda: _point(layout, version)),
+        Step(says="make that version the current one", do=lambda: make_current(layout, version)),
         Step(says=f"put {layout.wrappers}, what Victron's supervisor runs", do=lambda: put_wrappers(layout)),
         Step(
             says=f"put a marked block into {_rc_local(layout)}, which starts it at each boot",
@@ -91,11 +89,6 @@ def _uninstall_steps(layout: Layout, *, purge: bool) -> tuple[Step, ...]:
 def _put(layout: Layout, source: Path) -> None:
     if put_in_place(source, layout) and layout.current.exists():
         Daemontools(layout.services).restart(MAIN)  # repaired: what runs has loaded the broken one
-
-
-def _point(layout: Layout, version: str) -> None:
-    if layout.linked_version(layout.current) != version:
-        disk.point(layout.current, f"{layout.versions.name}/{version}")
 
 
 def _forget_settings(layout: Layout) -> None:
