@@ -7,14 +7,14 @@ from math import cos, inf, pi
 
 from smallbms.batteries import model_named
 from smallbms.core import engine
-from smallbms.core.history import CYCLE_HIGH_PCT, CYCLE_LOW_PCT
+from smallbms.core.history import CYCLE_HIGH_PCT, CYCLE_LOW_PCT, FULL_DISCHARGE_BACK_PCT
 from smallbms.core.state import Inputs
 from smallbms.drivers.simulated import Sensors, SimulatedBattery
 from smallbms.model import BankSpec, Decision, Measurement, Member, Outputs, OutputsReadBack
 from smallbms.settings import Settings
 from smallbms.simulation.demo import house
 from smallbms.simulation.weather import DAY_S, HOUR_S, Weather, passing_clouds
-from smallbms.words import EventKind
+from smallbms.words import EventKind, ReasonCode
 
 RANGE_A = 200.0  # of the batteries' current sensors
 OFFSET = 0.001  # of that range
@@ -30,8 +30,8 @@ class Truth:
     """What happened, reckoned beside the BMS.
 
     By the cells and wires: `charged_wh`, `discharged_wh`, `lowest`, `highest`; by the sensors: `seen_…`, `drawn_ah`; by
-    what was published: `cycles`, `synchronisations`, `deepest_ah`. `worst_soc`: how far past what the offset of the
-    sensors explains, and on which day.
+    what was published: the counts and `deepest_ah`. `worst_soc`: how far past what the offset of the sensors explains,
+    and on which day.
     """
 
     charged_wh: float = 0.0
@@ -42,6 +42,8 @@ class Truth:
     hours: float = 0.0
     cycles: int = 0
     below: bool = False
+    full_discharges: int = 0
+    empty: bool = False
     synchronisations: int = 0
     deepest_ah: float = 0.0
     lowest: dict[str, float] = field(default_factory=dict)
@@ -161,24 +163,32 @@ class Household:
             truth.note("cell_v", min(cells_v), max(cells_v))
             truth.note("temperature_c", battery.temperature_c, battery.temperature_c)
         truth.note("voltage_v", voltage_v, voltage_v)
-        self._watch_soc(decision)
+        self._watch_soc(decision.soc_pct)
+        self._count(decision)
 
-    def _watch_soc(self, decision: Decision) -> None:
-        truth, soc_pct = self.truth, decision.soc_pct
+    def _watch_soc(self, soc_pct: float | None) -> None:
+        truth, batteries = self.truth, self.world.bank.batteries
         assert soc_pct is not None
-        if any(event.kind is EventKind.SYNC for event in decision.events):
-            truth.synchronisations += 1
         if self.state.soc.full:
             truth.synchronised_at_s = self.now_s
-        if soc_pct < CYCLE_LOW_PCT:
-            truth.below = True
-        elif soc_pct > CYCLE_HIGH_PCT and truth.below:
-            truth.below = False
-            truth.cycles += 1
-        truth.deepest_ah = min(truth.deepest_ah, decision.consumed_ah or 0.0)
-        batteries = self.world.bank.batteries
         true_pct = sum([battery.true_soc_pct for battery in batteries]) / len(batteries)
         drift_pct = 100.0 * self.offset_a * (self.now_s - truth.synchronised_at_s) / HOUR_S / self.capacity_ah
         beyond = abs(soc_pct - true_pct) - drift_pct
         if beyond > truth.worst_soc[0]:
             truth.worst_soc = beyond, self.now_s / DAY_S
+
+    def _count(self, decision: Decision) -> None:
+        truth, soc_pct = self.truth, decision.soc_pct or 0.0
+        truth.synchronisations += any(event.kind is EventKind.SYNC for event in decision.events)
+        if soc_pct < CYCLE_LOW_PCT:
+            truth.below = True
+        elif soc_pct > CYCLE_HIGH_PCT and truth.below:
+            truth.below = False
+            truth.cycles += 1
+        shut_down = any(reason.code is ReasonCode.LOW_CELL for reason in decision.reasons)
+        if shut_down or soc_pct == 0.0:
+            truth.full_discharges += not truth.empty
+            truth.empty = True
+        elif soc_pct > FULL_DISCHARGE_BACK_PCT:
+            truth.empty = False
+        truth.deepest_ah = min(truth.deepest_ah, decision.consumed_ah or 0.0)
