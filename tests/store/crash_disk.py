@@ -10,6 +10,8 @@ from pathlib import Path
 
 from smallbms.store import Files
 
+SHORT_BYTES, HEAD_BYTES, STRIDE_BYTES = 1000, 40, 499
+
 Image = dict[str, bytes]  # file name -> content
 Call = tuple[object, ...]
 
@@ -27,6 +29,7 @@ class RecordingFiles(Files):
         self._kill_at = kill_at
         self._inodes: dict[str, int] = {}
         self._open: dict[int, int] = {}
+        self._over: set[int] = set()
 
     def _note(self, *call: object) -> None:
         self.calls.append(call)
@@ -42,6 +45,16 @@ class RecordingFiles(Files):
             yield descriptor
 
     @contextmanager
+    def overwrite(self, path: Path) -> Iterator[int]:
+        with super().overwrite(path) as descriptor:
+            self._open[descriptor] = self._inodes[path.name]
+            self._over.add(descriptor)
+            try:
+                yield descriptor
+            finally:
+                self._over.remove(descriptor)
+
+    @contextmanager
     def extend(self, path: Path) -> Iterator[int]:
         created = path.name not in self._inodes
         inode = self._inodes.setdefault(path.name, len(self.calls))
@@ -53,10 +66,14 @@ class RecordingFiles(Files):
 
     def write(self, descriptor: int, content: bytes) -> None:
         super().write(descriptor, content)
-        self._note("write", self._open[descriptor], content)
+        self._note("over" if descriptor in self._over else "write", self._open[descriptor], content)
 
     def fsync(self, descriptor: int) -> None:
         super().fsync(descriptor)
+        self._note("fsync", self._open[descriptor])
+
+    def fdatasync(self, descriptor: int) -> None:
+        super().fdatasync(descriptor)
         self._note("fsync", self._open[descriptor])
 
     def rename(self, source: Path, target: Path) -> None:
@@ -94,18 +111,22 @@ def images(files: RecordingFiles, calls: int) -> Iterator[Image]:
     """Every image that power lost after so many calls may leave.
 
     Names that were not made durable by an fsync of the directory are there or not, in any combination; content that was
-    not made durable is lost, torn at any byte, or there in length but zero.
+    not made durable is lost, torn at any byte, or there in length but zero; what was written over a file of the same
+    length is there, not there, or torn between new and old in either order, or between new and zero.
     """
     durable: dict[int, bytes] = {}
     loose: dict[int, bytes] = {}
+    over: dict[int, bytes] = {}
     names: dict[str, int] = {}
     pending: list[Call] = []
     for call in files.calls[:calls]:
         match call:
             case ("write", int(inode), bytes(content)):
                 loose[inode] = loose.get(inode, b"") + content
+            case ("over", int(inode), bytes(content)):
+                over[inode] = content
             case ("fsync", int(inode)):
-                durable[inode] = durable.get(inode, b"") + loose.pop(inode, b"")
+                durable[inode] = over.pop(inode, durable.get(inode, b"")) + loose.pop(inode, b"")
             case ("fsync directory",):
                 _apply(names, pending)
                 pending = []
@@ -114,8 +135,9 @@ def images(files: RecordingFiles, calls: int) -> Iterator[Image]:
     for kept in product((True, False), repeat=len(pending)):
         linked = dict(names)
         _apply(linked, [call for call, keep in zip(pending, kept, strict=True) if keep])
-        for torn in _torn(loose):
-            yield {name: durable.get(inode, b"") + torn.get(inode, b"") for name, inode in linked.items()}
+        for torn, mixed in product(_torn(loose), _mixed(durable, over)):
+            found = durable | mixed
+            yield {name: found.get(inode, b"") + torn.get(inode, b"") for name, inode in linked.items()}
 
 
 def _apply(names: dict[str, int], calls: list[Call]) -> None:
@@ -133,9 +155,27 @@ def _apply(names: dict[str, int], calls: list[Call]) -> None:
 def _torn(loose: dict[int, bytes]) -> Iterator[dict[int, bytes]]:
     yield loose
     for inode, content in loose.items():
-        for end in range(len(content)):
+        for end in _places(content):
             yield {**loose, inode: content[:end]}
             yield {**loose, inode: content[:end] + bytes(len(content) - end)}
+
+
+def _mixed(durable: dict[int, bytes], over: dict[int, bytes]) -> Iterator[dict[int, bytes]]:
+    yield over
+    for inode, content in over.items():
+        old = durable[inode]
+        assert len(content) == len(old)
+        for end in _places(content):
+            yield {**over, inode: content[:end] + old[end:]}
+            yield {**over, inode: old[:end] + content[end:]}
+            yield {**over, inode: content[:end] + bytes(len(content) - end)}
+
+
+def _places(content: bytes) -> Iterator[int]:
+    """Where it may be torn: anywhere, of long content every byte of its head and some of its rest."""
+    head = len(content) if len(content) <= SHORT_BYTES else HEAD_BYTES
+    yield from range(head)
+    yield from range(head, len(content), STRIDE_BYTES)
 
 
 def lay_out(image: Image, directory: Path) -> None:

@@ -198,6 +198,36 @@ def test_a_failed_write_leaves_a_whole_state_and_can_be_repeated(tmp_path: Path,
     assert slot(tmp_path).load() == LoadResult(data={"n": 3})
 
 
+def test_what_fits_into_a_block_is_written_in_place_once_both_files_are_our_own(tmp_path: Path) -> None:
+    files = RecordingFiles()
+    for number in range(3):
+        slot(tmp_path, files).write({"n": number})
+    one = slot(tmp_path, files)
+    for number in range(7):
+        one.write({"n": number})
+    one.write({"n": 8, "fill": "x" * 5000})
+    ways = [call[0] for call in files.calls if call[0] in ("rename", "over")]
+    assert ways == ["rename"] * 3 + ["rename"] * 2 + ["over"] * 5 + ["rename"]
+    assert slot(tmp_path).load() == LoadResult(data={"n": 8, "fill": "x" * 5000})
+
+
+@pytest.mark.parametrize("call", ["overwrite", "write", "fdatasync"])
+@pytest.mark.parametrize("number", [ENOSPC, EROFS, EACCES, EIO])
+def test_a_failed_write_in_place_leaves_the_newest_and_is_repeated(tmp_path: Path, call: str, number: int) -> None:
+    files = FailingFiles(call, number)
+    files.failing = False
+    one = slot(tmp_path, files)
+    for written in (1, 2):
+        one.write({"n": written})
+    files.failing = True
+    with pytest.raises(StoreError, match=os.strerror(number)):
+        one.write({"n": 3})
+    assert slot(tmp_path).load().data in ({"n": 2}, {"n": 3})
+    files.failing = False
+    one.write({"n": 4})
+    assert slot(tmp_path).load() == LoadResult(data={"n": 4})
+
+
 @pytest.mark.parametrize("data", [{"x": float("nan")}, {"x": object()}])
 def test_what_is_not_json_is_refused_before_the_disk_is_touched(tmp_path: Path, data: dict[str, object]) -> None:
     with pytest.raises(StoreError, match="JSON"):
@@ -256,6 +286,6 @@ def test_kill_at_any_time_never_goes_back(tmp_path: Path) -> None:
 
 
 def test_the_flash_budget_follows_interval_and_blocks() -> None:
-    assert bytes_per_day(100, 60.0) == 1440 * 16 * 4096
+    assert bytes_per_day(100, 60.0) == 1440 * 2 * 4096
     assert bytes_per_day(4097, 60.0) == 1440 * 17 * 4096
     assert bytes_per_day(100, 30.0) == 2 * bytes_per_day(100, 60.0)

@@ -35,18 +35,24 @@ class Files:
     @contextmanager
     def create(self, path: Path) -> Iterator[int]:
         """An empty file open for writing."""
-        with self._opened(path, os.O_TRUNC) as descriptor:
+        with self._opened(path, os.O_CREAT | os.O_TRUNC) as descriptor:
+            yield descriptor
+
+    @contextmanager
+    def overwrite(self, path: Path) -> Iterator[int]:
+        """A file that is there, open for writing over what it holds."""
+        with self._opened(path, 0) as descriptor:
             yield descriptor
 
     @contextmanager
     def extend(self, path: Path) -> Iterator[int]:
         """A file open for writing at its end, created where it is missing."""
-        with self._opened(path, os.O_APPEND) as descriptor:
+        with self._opened(path, os.O_CREAT | os.O_APPEND) as descriptor:
             yield descriptor
 
     @contextmanager
-    def _opened(self, path: Path, flag: int) -> Iterator[int]:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flag, 0o644)
+    def _opened(self, path: Path, flags: int) -> Iterator[int]:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | flags, 0o644)
         try:
             yield descriptor
         finally:
@@ -67,6 +73,10 @@ class Files:
     def fsync(self, descriptor: int) -> None:
         """Return when the file's content is on the medium."""
         os.fsync(descriptor)
+
+    def fdatasync(self, descriptor: int) -> None:
+        """The same where neither size nor place of the file has changed."""
+        os.fdatasync(descriptor)
 
     def rename(self, source: Path, target: Path) -> None:
         """Move a file, replacing the target in one step."""

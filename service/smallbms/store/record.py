@@ -10,12 +10,16 @@ from .files import JsonObject
 _PREFIX_BYTES = 9  # eight hexadecimal digits and a space
 
 
-def seal(record: JsonObject) -> bytes:
-    """The line that holds `record`; raises ValueError for what is not JSON (NaN is not)."""
+def seal(record: JsonObject, *, multiple: int = 1) -> bytes:
+    """The line that holds `record`, filled up with blanks to a multiple of so many bytes.
+
+    Raises ValueError for what is not JSON (NaN is not).
+    """
     try:
         body = json.dumps(record, allow_nan=False, separators=(",", ":")).encode("ascii")
     except TypeError as error:
         raise ValueError(str(error)) from error
+    body += b" " * (-(_PREFIX_BYTES + len(body) + 1) % multiple)
     return b"%08x %b\n" % (zlib.crc32(body), body)
 
 

@@ -1,4 +1,9 @@
-"""One JSON object kept in two files in turn, so that a power cut at any instant leaves a whole one."""
+"""One JSON object kept in two files in turn, so that a power cut at any instant leaves a whole one.
+
+What fits into one block is written over the older file in place, which moves a block of data and hardly more: at worst
+that file is torn, and the newer one is there. A larger object, and the first ones of a process, go to a new file that
+is renamed.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +19,9 @@ from .record import seal, unseal
 FORMAT = 1
 KEPT_BROKEN = 4  # files kept aside for each slot
 
-# What one write costs on ext4 besides the content, measured: two commits of the journal and the blocks they describe.
+# What one write costs on ext4 besides the content, measured: commits of the journal and the blocks they describe.
 _BLOCK_BYTES = 4096
+_BLOCKS_BESIDES_IN_PLACE = 1
 _BLOCKS_BESIDES = 15
 
 
@@ -43,6 +49,9 @@ class SlotFile:
         self._files = files
         self._generation: int | None = None
         self._target = 0
+        # Of the two files in bytes, as this process wrote them: what it found may not be on the medium yet, left by one
+        # that was killed, and before that is sure nothing may be written over the other.
+        self._sizes = [0, 0]
 
     def load(self) -> LoadResult:
         """The newest valid object; never raises: what cannot be read is kept aside and named in a notice."""
@@ -64,13 +73,24 @@ class SlotFile:
         if self._generation is None:
             self.load()
         generation = (self._generation or 0) + 1
-        target = self._paths[self._target]
+        target, size = self._paths[self._target], self._sizes[self._target]
+        self._sizes[self._target] = 0
         try:
-            self._replace(target, seal({"format": FORMAT, "generation": generation, "data": data}))
+            content = seal({"format": FORMAT, "generation": generation, "data": data}, multiple=_BLOCK_BYTES)
+            if len(content) == size == _BLOCK_BYTES:
+                self._overwrite(target, content)
+            else:
+                self._replace(target, content)
         except (OSError, ValueError) as error:
             raise StoreError(f"{target} cannot be written: {error}") from error
+        self._sizes[self._target] = len(content)
         self._generation = generation
         self._target = 1 - self._target
+
+    def _overwrite(self, target: Path, content: bytes) -> None:
+        with self._files.overwrite(target) as descriptor:
+            self._files.write(descriptor, content)
+            self._files.fdatasync(descriptor)
 
     def _replace(self, target: Path, content: bytes) -> None:
         files = self._files
@@ -122,5 +142,6 @@ def _parse(content: bytes) -> _Slot:
 
 def bytes_per_day(slot_bytes: int, interval_s: float) -> int:
     """What reaches the flash in a day when a slot of that size is written once in every interval."""
-    blocks = _BLOCKS_BESIDES + math.ceil(slot_bytes / _BLOCK_BYTES)
+    blocks = math.ceil(slot_bytes / _BLOCK_BYTES)
+    blocks += _BLOCKS_BESIDES_IN_PLACE if blocks == 1 else _BLOCKS_BESIDES
     return round(blocks * _BLOCK_BYTES * 86_400 / interval_s)
