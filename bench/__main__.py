@@ -34,6 +34,7 @@ BENCHES = {
     "physics": "simulated worlds, a year",
     "scaling": "1, 5 and 10 batteries on as many ports",
     "loop_stall": "how long the loop is blocked",
+    "mqtt": "the same with a broker that is told everything, dies and comes back",
 }
 BY_NAME_ONLY = {"soak": "minutes of 20 times the normal rate of events: what leaks"}
 

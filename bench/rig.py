@@ -37,7 +37,7 @@ state_file = "{folder}/pins.json"
 bus = "{address}"
 [store]
 directory = "{folder}/state"
-"""
+{extra}"""
 
 
 class RigError(Exception):
@@ -119,21 +119,24 @@ def known(variant: Any) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def running(count: int = 1, *, timed: bool = False) -> AsyncIterator[Rig]:
-    """A system with so many batteries, each on a port of its own, from the start of its processes on."""
+async def running(count: int = 1, *, timed: bool = False, extra: str = "") -> AsyncIterator[Rig]:
+    """A system with so many batteries, each on a port of its own, from the start of its processes on.
+
+    `extra`: more tables of its configuration.
+    """
     with _folder() as folder, ExitStack() as stack:
         bus = stack.enter_context(daemon(folder))
         batteries = Helper("bench.battery_process", str(folder), str(count))
         stack.callback(batteries.close)
         await batteries.ask()
-        _configure(folder, bus.address, count)
+        _configure(folder, bus.address, count, extra)
         yield Rig(folder, bus, batteries, stack, timed=timed)
 
 
 @contextlib.asynccontextmanager
-async def allowing(count: int = 1, *, timed: bool = False) -> AsyncIterator[tuple[Rig, Connection]]:
+async def allowing(count: int = 1, *, timed: bool = False, extra: str = "") -> AsyncIterator[tuple[Rig, Connection]]:
     """The same once both permissions are given, and a connection to its bus. RigError if they never are."""
-    async with running(count, timed=timed) as rig:
+    async with running(count, timed=timed, extra=extra) as rig:
         bus = await rig.connect()
         await rig.find(bus)
         if math.isinf(await until(lambda: rig.pins() == (True, True))):
@@ -153,12 +156,12 @@ def _folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def _configure(folder: Path, address: str, count: int) -> None:
+def _configure(folder: Path, address: str, count: int, extra: str) -> None:
     batteries = "".join(
         f'[[battery]]\ndriver = "jbd"\nport = "{folder}/battery{number}"\nmodel = "bench"\n'
         for number in range(1, count + 1)
     )
     text = CONFIGURATION.format(
-        batteries=batteries, cells=CELLS, capacity_ah=CAPACITY_AH, folder=folder, address=address
+        batteries=batteries, cells=CELLS, capacity_ah=CAPACITY_AH, folder=folder, address=address, extra=extra
     )
     (folder / "smallbms.toml").write_text(text, encoding="utf-8")

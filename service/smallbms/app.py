@@ -147,7 +147,10 @@ async def _brokers(config: Config, store: Store, loop: Loop) -> tuple[MqttPublis
     """The publishers of the MQTT brokers; they are woken by each event in the log."""
     if not config.brokers:
         return ()
-    openssl.bring_back()
+    if any(table.tls for table in config.brokers):
+        openssl.bring_back()
+    else:
+        openssl.stand_in()
     from smallbms.publish.mqtt import Kind, publisher, slot_of  # dear for those who have no broker
 
     newest = {Kind.EVENT: await store.newest_event(), Kind.MINUTE: await store.newest_minute()}

@@ -5,11 +5,12 @@ Version 1. A key never changes its meaning or unit; new keys may come. null: not
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from smallbms.core.state import Snapshot
 from smallbms.model import Battery, Extreme, Reason
@@ -149,17 +150,26 @@ class Report:
     settings: Settings
 
 
-_ADAPTER = TypeAdapter(Report)
-
-
 def schema() -> dict[str, Any]:
     """The JSON schema of a Report."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_ADAPTER.json_schema(mode="serialization")}
+    from pydantic import TypeAdapter  # for whoever wants the schema, not for whoever runs
+
+    found = TypeAdapter(Report).json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
 
 
 def to_json(report: Report) -> bytes:
     """A Report as JSON; settings are in their own units, floats to three decimals."""
-    return _ADAPTER.dump_json(report)
+    return json.dumps(report, default=_plain, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _plain(part: Any) -> object:
+    """What json cannot write by itself; a pydantic adapter of a Report would take 2 MB for the same."""
+    if isinstance(part, datetime):
+        return part.isoformat()
+    if isinstance(part, Settings):
+        return part.model_dump(mode="json")
+    return {field.name: getattr(part, field.name) for field in fields(part)}
 
 
 def report_of(snapshot: Snapshot) -> Report:

@@ -14,10 +14,9 @@ from smallbms.config_tables import MqttTable
 from smallbms.core.state import Snapshot
 from smallbms.errors import ConfigError, SettingsError
 from smallbms.publish.mqtt.connection import BrokerError, Connection, Login, Message, OldBrokerError
-from smallbms.publish.mqtt.dial import dial
+from smallbms.publish.mqtt.dial import Secure, dial
 from smallbms.publish.mqtt.notes import Notes
 from smallbms.publish.mqtt.speaker import Speaker
-from smallbms.publish.mqtt.tls import Tls
 from smallbms.publish.mqtt.topics import OwnTopics
 from smallbms.publish.mqtt.uplink import Uplink
 
@@ -38,7 +37,7 @@ class MqttPublisher:
         self, table: MqttTable, *, topics: OwnTopics, others: Sequence[Speaker], uplink: Uplink, notes: Notes
     ) -> None:
         self._table = table
-        self._secure = Tls(table) if table.tls else None
+        self._secure = _tls(table) if table.tls else None
         self._password = _password(table)
         self._topics = topics
         self._speakers = (topics, *others)
@@ -171,6 +170,12 @@ class MqttPublisher:
         level = logging.DEBUG if self._failed else logging.WARNING
         _log.log(level, "no MQTT broker %s: %s", self._table.host, text)
         self._failed = True
+
+
+def _tls(table: MqttTable) -> Secure:
+    from smallbms.publish.mqtt.tls import Tls  # OpenSSL, dear for those who have no secure broker
+
+    return Tls(table)
 
 
 def _password(table: MqttTable) -> str | None:
