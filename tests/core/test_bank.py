@@ -223,6 +223,7 @@ def test_a_vbat_at_odds_for_10_s_is_a_wrong_series_and_no_new_topology() -> None
     assert error(rig) is BankError.WRONG_SERIES
     assert rig.decision.bank.series == 4
     rig.now_s += 0.5
+    assert "state it, or acknowledge Vbat" in rig.reason(ReasonCode.BANK_ERROR).text
     rig.step(Acknowledge())  # somebody has seen that it is 24 V
     assert error(rig) is BankError.NONE
     assert rig.decision.bank.series == 2

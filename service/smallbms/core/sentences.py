@@ -15,7 +15,7 @@ BANK_ERRORS: dict[BankError, str] = {
     BankError.UNKNOWN_BATTERY: "a battery is unknown or has changed: state its model, or acknowledge the new one",
     BankError.DIFFERENT_TYPES: "the batteries are of different types: acknowledge once they are alike",
     BankError.WRONG_NUMBER: "a configured battery does not answer, or there are too many",
-    BankError.WRONG_SERIES: "the number of batteries in series is wrong or not stated",
+    BankError.WRONG_SERIES: "the number of batteries in series is wrong or not stated: state it, or acknowledge Vbat",
     BankError.WRONG_PARALLEL: "the number of batteries does not fit the number in series",
     BankError.BATTERY_UPDATE: "an update failed",
     BankError.BMS_CABLE: "a battery has stopped answering",
