@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from smallbms.core.plausibility import BatteryMemory, judge
+from smallbms.core.plausibility import judge
+from smallbms.core.remembered import BatteryMemory
 from smallbms.model import BatteryReading, Member
 from smallbms.words import ReasonCode
 

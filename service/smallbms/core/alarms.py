@@ -8,7 +8,8 @@ from math import inf
 
 from smallbms.core.balancer import IMBALANCE_V
 from smallbms.core.latch import Latch
-from smallbms.core.plausibility import HEALTHY_PCT, LOST_S
+from smallbms.core.plausibility import LOST_S
+from smallbms.core.usual import HEALTHY_PCT
 from smallbms.core.view import View
 from smallbms.model import OutputsReadBack
 from smallbms.words import AlarmCode, AlarmLevel, Fault

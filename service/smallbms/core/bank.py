@@ -8,7 +8,8 @@ from math import inf
 from typing import cast
 
 from smallbms.batteries import MOST_BATTERIES, system_voltage
-from smallbms.core.plausibility import CURRENT_LIMIT_C, STRANGE_READINGS, BatteryMemory
+from smallbms.core.plausibility import CURRENT_LIMIT_C, STRANGE_READINGS
+from smallbms.core.remembered import BatteryMemory
 from smallbms.model import Bank, BankSpec, Battery, BatteryModel, Extreme, Member, ShuntReading
 from smallbms.words import BankError
 

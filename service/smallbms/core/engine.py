@@ -9,8 +9,9 @@ from math import inf
 from smallbms.changes import Acknowledge, Change, ClearHistory, SetMode, SetSoc, Synchronise
 from smallbms.core import alarms, balancer, bank, chronicle, history, limits, permissions, prealarm, soc, summary
 from smallbms.core.breaches import START_LIMIT_S
-from smallbms.core.plausibility import LOST_S, BatteryMemory, judge
+from smallbms.core.plausibility import LOST_S, judge
 from smallbms.core.releases import PRE_ALARM_LEAD_S
+from smallbms.core.remembered import BatteryMemory
 from smallbms.core.state import EngineState, Inputs
 from smallbms.core.updates import UpdateMemory, follow
 from smallbms.core.view import View

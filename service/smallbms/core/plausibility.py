@@ -5,63 +5,36 @@ A datum that cannot be true is taken as not read, never repaired (engine rules, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
-from typing import cast
 
 from smallbms.batteries import find_model
+from smallbms.core.remembered import NO_DOUBT, BatteryMemory, Doubts
+from smallbms.core.usual import (
+    BOARD_HIGH_C,
+    CAPACITY_LIMIT_AH,
+    CELL_HIGH_V,
+    CELL_LOW_V,
+    JUMP_S,
+    JUMP_V,
+    SENSOR_HIGH_C,
+    SENSOR_LOW_C,
+    SUM_TOLERANCE,
+    Spans,
+    is_plain,
+    usual_spans,
+)
 from smallbms.model import Battery, BatteryModel, BatteryReading, Member
 
-CELL_LOW_V, CELL_HIGH_V = 0.5, 5.0
-SENSOR_LOW_C, SENSOR_HIGH_C = -50.0, 120.0  # outside: the sensor is open or shorted
-BOARD_HIGH_C = 200.0
-JUMP_V = 1.5  # no cell moves this far …
-JUMP_S = 2.0  # … in less than this
 UNREAD_READINGS = 3
 UNREAD_S = 2.0
-SUM_TOLERANCE = 0.03
 SUM_READINGS = 3
 SUM_STILL_C = 0.1  # cells and pack are two frames: a load that steps between them is no fault
 CURRENT_LIMIT_C = 20.0  # no battery of these carries that; a wild number is not a current
-CAPACITY_LIMIT_AH = 10_000.0
 BARE_RANGE_V = (8.0, 70.0)  # of a battery whose cell count is not known
 STRANGE_READINGS = 3
-HEALTHY_PCT = 70.0
 LOST_S = 9.0
 FRESH_S = 4.5  # older than this breaks a row of good readings; a full round of a line takes 4 s at most
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doubts:
-    """What counts up towards a loss: readings in a row with an unread cell, a wrong sum, no sensor, a strange face."""
-
-    unread: int = 0
-    unread_since_s: float = 0.0
-    sum_off: int = 0
-    sensorless: int = 0
-    strange: int = 0
-
-
-_NONE = Doubts()
-_Numbers = tuple[float, ...]
-_Spans = tuple[float | None, float | None, float | None, float | None]  # of cells, of their temperatures
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatteryMemory:
-    """What is remembered of one battery; `key` and `cell_count` are those it was first read with.
-
-    `cells_v`, `cells_at_s`: the last time that all cells were read, against which a jump is judged; the lowest and the
-    highest where single cells are not given, for neither moves further than a cell.
-    """
-
-    raw: BatteryReading
-    battery: Battery
-    key: str
-    cell_count: int
-    cells_v: tuple[float | None, ...] = ()
-    cells_at_s: float = -inf
-    doubts: Doubts = _NONE
 
 
 def judge(memory: BatteryMemory | None, member: Member, raw: BatteryReading, now_s: float) -> BatteryMemory:
@@ -90,16 +63,16 @@ def _first(member: Member, raw: BatteryReading) -> BatteryMemory:
 def _judged(memory: BatteryMemory, member: Member, raw: BatteryReading, now_s: float) -> BatteryMemory:
     before = memory.battery
     cell_count = memory.cell_count or len(raw.cell_voltages_v)
-    usual = _usual(memory, raw)
+    usual = usual_spans(memory, raw)
     if usual is not None:
-        believed, model, doubts, whole, plain, spans = raw, before.model, _NONE, True, True, usual
+        believed, model, doubts, whole, plain, spans = raw, before.model, NO_DOUBT, True, True, usual
         seen, all_cells = raw.cell_voltages_v, True
     else:
         believed = _believed(raw, memory, member)
         model = before.model or _found_model(believed)
         doubts = _doubts(memory, member, raw, believed, model, now_s)
         whole = _whole(believed) and doubts.sum_off < SUM_READINGS
-        plain = doubts is _NONE and _is_plain(believed, model, cell_count)
+        plain = doubts is NO_DOUBT and is_plain(believed, model, cell_count)
         seen = believed.cell_voltages_v or _given(believed)
         all_cells = None not in seen and not doubts.unread
         spans = _spans(believed)
@@ -125,53 +98,6 @@ def _judged(memory: BatteryMemory, member: Member, raw: BatteryReading, now_s: f
             temperature_min_c=low_c,
             temperature_max_c=high_c,
         ),
-    )
-
-
-def _usual(memory: BatteryMemory, raw: BatteryReading) -> _Spans | None:
-    """The spans of an everyday reading, told with few comparisons: all was read, all can be true, nothing was or is in
-    doubt; else None."""
-    before, cells, sensors = memory.battery, raw.cell_voltages_v, raw.cell_temperatures_c
-    known = before.reading
-    if known is None or memory.doubts is not _NONE or raw.identity.key != memory.key:
-        return None
-    if not cells or len(cells) != memory.cell_count or None in cells or not sensors:
-        return None
-    if not _is_plain(raw, before.model, memory.cell_count) or not _rest_is_true(raw):
-        return None
-    low_v, high_v = min(cast(_Numbers, cells)), max(cast(_Numbers, cells))
-    if not _cells_are_true(raw, memory, low_v, high_v):
-        return None
-    if sensors == known.cell_temperatures_c:
-        return low_v, high_v, before.temperature_min_c, before.temperature_max_c
-    low_c, high_c = min(cast(_Numbers, sensors)), max(cast(_Numbers, sensors))
-    true = low_c >= SENSOR_LOW_C and high_c <= SENSOR_HIGH_C and sum(cast(_Numbers, sensors)) < inf
-    return (low_v, high_v, low_c, high_c) if true else None
-
-
-def _cells_are_true(raw: BatteryReading, memory: BatteryMemory, low_v: float, high_v: float) -> bool:
-    """Cells that were all read; NaN, which hides from min and max, is in no sum that fits."""
-    pack_v, before = raw.voltage_v, memory.battery
-    if pack_v is None or not abs(sum(cast(_Numbers, raw.cell_voltages_v)) - pack_v) <= SUM_TOLERANCE * pack_v < inf:
-        return False
-    if low_v < CELL_LOW_V or high_v > CELL_HIGH_V:
-        return False
-    if raw.cells_taken_at_s - memory.cells_at_s >= JUMP_S or before.cell_min_v is None or before.cell_max_v is None:
-        return True
-    return high_v - before.cell_min_v <= JUMP_V and before.cell_max_v - low_v <= JUMP_V
-
-
-def _rest_is_true(raw: BatteryReading) -> bool:
-    """What is not read cannot be untrue."""
-    low_v, high_v, boards = raw.cell_min_v, raw.cell_max_v, raw.board_temperatures_c
-    return (
-        (low_v is None or CELL_LOW_V <= low_v <= CELL_HIGH_V)
-        and (high_v is None or CELL_LOW_V <= high_v <= CELL_HIGH_V)
-        and (raw.soc_pct is None or 0.0 <= raw.soc_pct <= 100.0)
-        and (raw.soh_pct is None or raw.soh_pct <= 100.0)
-        and (raw.capacity_ah is None or 0.5 <= raw.capacity_ah <= CAPACITY_LIMIT_AH)
-        and (raw.remaining_ah is None or 0.0 <= raw.remaining_ah <= CAPACITY_LIMIT_AH)
-        and (not boards or all([t is None or SENSOR_LOW_C <= t <= BOARD_HIGH_C for t in boards]))
     )
 
 
@@ -254,7 +180,7 @@ def _doubts(
         sensorless=sensorless,
         strange=_strange(memory, raw, new_pack or new_cells),
     )
-    return _NONE if doubts == _NONE else doubts
+    return NO_DOUBT if doubts == NO_DOUBT else doubts
 
 
 def _strange(memory: BatteryMemory, raw: BatteryReading, new: bool) -> int:
@@ -295,27 +221,12 @@ def _found_model(reading: BatteryReading) -> BatteryModel | None:
 
 
 def _is_online(valid_at_s: float, doubts: Doubts, now_s: float) -> bool:
-    if doubts is not _NONE and doubts.unread >= UNREAD_READINGS and now_s - doubts.unread_since_s >= UNREAD_S:
+    if doubts is not NO_DOUBT and doubts.unread >= UNREAD_READINGS and now_s - doubts.unread_since_s >= UNREAD_S:
         return False
     return doubts.sum_off < SUM_READINGS and now_s - valid_at_s < LOST_S
 
 
-def _is_plain(reading: BatteryReading, model: BatteryModel | None, cell_count: int) -> bool:
-    amps = reading.current_a
-    return (
-        not reading.faults
-        and model is not None
-        and cell_count in (0, model.cells)
-        and amps is not None
-        and -model.continuous_discharge_a <= amps <= model.continuous_charge_a
-        and reading.charge_switch_on is not False
-        and reading.discharge_switch_on is not False
-        and None not in reading.cell_temperatures_c
-        and (reading.soh_pct is None or reading.soh_pct >= HEALTHY_PCT)
-    )
-
-
-def _spans(reading: BatteryReading) -> _Spans:
+def _spans(reading: BatteryReading) -> Spans:
     cells = reading.cell_voltages_v
     return *(_span(cells) if cells else _given(reading)), *_span(reading.cell_temperatures_c)
 

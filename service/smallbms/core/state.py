@@ -12,8 +12,8 @@ from smallbms.core.bank import VbatMemory
 from smallbms.core.history import HistoryMemory
 from smallbms.core.limits import LimitsMemory
 from smallbms.core.permissions import Latches
-from smallbms.core.plausibility import BatteryMemory
 from smallbms.core.prealarm import PreAlarmMemory
+from smallbms.core.remembered import BatteryMemory
 from smallbms.core.soc import SocMemory
 from smallbms.core.updates import UpdateMemory
 from smallbms.model import (
