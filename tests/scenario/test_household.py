@@ -8,7 +8,7 @@ from smallbms.core import history
 
 from .household import Household
 
-YEAR_DAYS = 91  # the seasons go by four times as fast, so that a year passes in a minute and a half
+YEAR_DAYS = 61  # the seasons go by six times as fast, so that a year passes in a minute
 SOC_PCT = 2.0
 ENERGY = 0.01
 CELL_V = (2.50, 3.65)
