@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from smallbms.publish.mqtt import MqttPublisher
 
 OUTPUTS_SOCKET = "outputs.sock"
+YOUNG_OBJECTS = 10_000  # before garbage is looked for: hardly any of ours is in cycles, and 700 are made in two polls
 LOCK_FILE = "main.lock"
 
 _log = logging.getLogger(__name__)
@@ -119,6 +120,7 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str,
     with _noted((options.noted or options.runtime) / BUS_FILE, f"{config.dbus.bus}\n{name}\n"):
         gc.collect()
         gc.freeze()  # what is here now stays: a full collection would stall the loop for milliseconds
+        gc.set_threshold(YOUNG_OBJECTS, 20, 20)
         try:
             async with asyncio.TaskGroup() as tasks:
                 for work in (_first_failure(), store.run(), loop.outputs.run(), loop.run(), publisher.run()):

@@ -61,7 +61,7 @@ class Store:
     @property
     def ok(self) -> bool:
         """Whether all that was tried last could be written."""
-        return self.error is None
+        return not any([outlet.error for outlet in self._outlets])  # asked at each step, so without the lock
 
     @property
     def error(self) -> str | None:
