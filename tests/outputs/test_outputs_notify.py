@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from outputs_process import DEADLINE_S, Outputs, wait_until
 
 from integration.harness import running
 from integration.programs import wait_for
@@ -77,8 +79,28 @@ async def test_the_main_process_tells_systemd_while_it_runs(
     folder = tmp_path / "system"
     folder.mkdir()
     async with running(folder) as system:
-        bus, *said = heard(systemd)  # the daemon of the bus tells systemd too
-        assert [bus, *said[:2]] == ["READY=1", "READY=1", "WATCHDOG=1"]
+        assert heard(systemd).count("READY=1") == 3  # the daemon of the bus, the outputs process, the main process
         await wait_for(lambda: "WATCHDOG=1" in heard(systemd), "a sign of life")
         assert await system.main.terminate() == 0
         assert heard(systemd)[-1] == "STOPPING=1"
+
+
+def test_the_outputs_process_tells_systemd_until_it_hangs(
+    systemd: socket.socket, outputs: Outputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", systemd.getsockname())
+    monkeypatch.setenv("WATCHDOG_USEC", "30000")
+    process = outputs.start()
+    assert heard(systemd)[:2] == ["READY=1", "WATCHDOG=1"]
+    wait_until(lambda: "WATCHDOG=1" in heard(systemd))
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+    heard(systemd)
+    with pytest.raises(TimeoutError):
+        systemd.settimeout(1.2)
+        systemd.recv(100)
+    process.send_signal(signal.SIGCONT)
+    process.terminate()
+    assert process.wait(DEADLINE_S) == 0
+    systemd.setblocking(False)
+    assert heard(systemd)[-1] == "STOPPING=1"

@@ -14,6 +14,7 @@ from smallbms.errors import OutputError
 from smallbms.outputs.console import say
 from smallbms.outputs.guard import Limits
 from smallbms.outputs.keeper import Keeper
+from smallbms.outputs.notify import Notifier
 from smallbms.outputs.options import Options, parse, usage
 from smallbms.outputs.server import Server
 from smallbms.outputs.unix import BACKLOG, UnixSocket, is_served
@@ -47,7 +48,9 @@ def _run(options: Options) -> int:
         try:
             listener.listen(BACKLOG)  # only now: whoever connects finds the pins safe
             say(f"smallbms-outputs at {path}, pid {os.getpid()}")
-            Server(listener, stop, keeper, options.alone_s if options.own else None).run()
+            notifier = Notifier(os.environ)
+            Server(listener, stop, keeper, options.alone_s if options.own else None, notifier.alive).run()
+            notifier.stopping()
         finally:
             keeper.close(time.monotonic())
     finally:

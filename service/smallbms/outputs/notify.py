@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Callable, Mapping
+
+from smallbms.outputs.unix import send_datagram
 
 PART = 3  # so many signs of life in the time after which systemd takes a process for dead
 
@@ -37,8 +38,7 @@ class Notifier:
         if not self._address:
             return
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sender:
-                sender.sendto(text.encode(), self._address)
+            send_datagram(self._address, text.encode())
         except OSError:
             return  # systemd's loss: it restarts what it does not hear
 

@@ -7,11 +7,13 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 
 from smallbms.errors import OutputError
 from smallbms.outputs.peer import peer_pid
 
-FLAGS = ("-s", "-B")
+FLAGS = ("-S", "-B")  # it needs nothing that is installed: 2 MB and a third of its start less
+PACKAGES = str(Path(__file__).parents[2])
 START_S = 10.0
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)  # then the last one for ever
 
@@ -56,7 +58,7 @@ class OwnOutputs:
 
     async def _spawn(self) -> int:
         command = [sys.executable, *FLAGS, "-m", "smallbms.outputs", "--socket", self._path, "--own", *self._arguments]
-        self._child = pid = os.posix_spawn(sys.executable, command, os.environ, setsid=True)
+        self._child = pid = os.posix_spawn(sys.executable, command, _environment(), setsid=True)
         try:
             async with asyncio.timeout(START_S):
                 while not await _serving(self._path):
@@ -73,6 +75,12 @@ class OwnOutputs:
             return False
         self._child = None
         return True
+
+
+def _environment() -> dict[str, str]:
+    """Ours, but for the supervisor of this process: it is not its."""
+    ours = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
+    return {**ours, "PYTHONPATH": PACKAGES}
 
 
 async def _serving(path: str) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import time
+from collections.abc import Callable
 
 from smallbms.outputs.clients import Client, Gone
 from smallbms.outputs.console import say
@@ -21,11 +22,20 @@ CLIENT_LIMIT = 16
 class Server:
     """Serves one listening socket until something is written to `stop`.
 
-    `alone_s`: end by itself after so long without a client in control; None = never.
+    `alone_s`: end by itself after so long without a client in control; None = never. `on_turn` is called when the pins
+    are driven and everyone is answered, TICK_S after the last time at the latest.
     """
 
-    def __init__(self, listener: UnixSocket, stop: int, keeper: Keeper, alone_s: float | None) -> None:
+    def __init__(
+        self,
+        listener: UnixSocket,
+        stop: int,
+        keeper: Keeper,
+        alone_s: float | None,
+        on_turn: Callable[[], None] = lambda: None,
+    ) -> None:
         self._keeper = keeper
+        self._on_turn = on_turn
         self._alone_s = alone_s
         self._listener = listener
         self._stop = stop
@@ -52,6 +62,7 @@ class Server:
                 if self._stop in ready:
                     return
                 self._serve(ready)
+                self._on_turn()
                 if self._keeper.controlled:
                     controlled_at_s = now_s
             say(f"nobody in control for {self._alone_s:g} s: end")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from _socket import AF_UNIX, socket
+from _socket import AF_UNIX, SOCK_DGRAM, socket
 
 from smallbms.outputs.lean import TYPE_CHECKING
 
@@ -24,6 +24,16 @@ class UnixSocket(socket):
         """Return the next connection; raise OSError, BlockingIOError if there is none."""
         fileno, _ = self._accept()
         return UnixSocket(fileno)
+
+
+def send_datagram(path: str, text: bytes) -> None:
+    """Send it without waiting; raise OSError."""
+    sender = socket(AF_UNIX, SOCK_DGRAM)
+    try:
+        sender.setblocking(False)
+        sender.sendto(text, path)
+    finally:
+        sender.close()
 
 
 def is_served(path: str) -> bool:
