@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from smallbms.errors import InstallError
-from smallbms.installer import guard, journal
+from smallbms.installer import disk, guard, journal, units
 from smallbms.installer.journal import Journal, Stage
-from smallbms.installer.layout import MAIN, OUTPUTS
+from smallbms.installer.layout import MAIN, OUTPUTS, debian
 from smallbms.installer.update import STAGES, carry_on
 from smallbms.outputs.update import UpdatePhase
 
@@ -90,7 +91,7 @@ def test_an_outputs_process_that_does_not_answer_stops_it_before_anything_is_swi
     device.outputs_down = True
     assert carried_on(device, begun())[:2] == [Stage.BEGIN, Stage.BACK]
     assert device.links() == (OLD, OLDER)
-    assert "cannot begin" in device.said[0]
+    assert device.said[0] == "nobody there: back to 1.0.0."
 
 
 @pytest.mark.parametrize("good", [True, False])
@@ -121,8 +122,26 @@ def test_a_supervisor_that_fails_is_asked_again(tmp_path: Path) -> None:
     assert device.said.count("svc failed") == guard.TRIES
     assert journal.read(device.layout.journal) is not None
     device.broken_supervisor = False
-    assert guard.watch(device.machine)
-    assert device.links() == (NEW, OLD)
+    assert not guard.watch(device.machine)
+    assert device.links() == (OLD, OLDER)
+    assert device.restarted == [(MAIN, OLD)]
+
+
+def test_a_disk_that_has_become_read_only_lets_the_old_version_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    device = VirtualDevice(tmp_path, {OLD, NEW})
+    for name in ("write", "point", "remove"):
+        monkeypatch.setattr(disk, name, read_only)
+    done = list(carry_on(device.machine, begun()))
+    assert done == [Stage.BEGIN, Stage.SWITCH, Stage.BACK, Stage.RESTART_BACK, Stage.WATCH_BACK]
+    assert device.links() == (OLD, OLDER)
+    device.sleep(1.0)
+    assert device.when(lambda atc, atd: atc and atd)[-1] == device.now_s
+    assert device.state().update.failed
 
 
 @pytest.mark.parametrize("stage", list(STAGES))
@@ -195,3 +214,18 @@ def test_under_systemd_a_guard_is_a_unit_of_its_own(tmp_path: Path, monkeypatch:
     version = device.layout.version(OLD)
     assert f"--setenv=PYTHONPATH={version}/service:{version}/ext" in call
     assert call.endswith(f"-m smallbms.installer --root {device.layout.root} watch")
+
+
+def test_systemd_gets_the_units_of_the_version_that_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = DebianPrograms(tmp_path / "bin")
+    monkeypatch.setenv("PATH", programs.path)
+    device = VirtualDevice(tmp_path, {OLD, NEW}, debian(tmp_path / "root"))
+    for version in (OLD, NEW):
+        for name in units.FILES:
+            file = device.layout.version(version) / units.SOURCE / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"{name} of {version}\n")
+    assert carried_on(device, begun()) == GOOD
+    unit = device.layout.services / "dbus-smallbms-ng.service"
+    assert unit.read_text() == f"dbus-smallbms-ng.service of {NEW}\n"
+    assert "systemctl daemon-reload" in programs.calls

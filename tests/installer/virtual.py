@@ -36,8 +36,8 @@ START_S = 3.0  # of a main process, until it is healthy
 class VirtualDevice:
     """Versions in `good` become healthy; `restarted` says which process was restarted with which version."""
 
-    def __init__(self, folder: Path, good: Collection[str]) -> None:
-        self.layout: Layout = venus(folder / "root")
+    def __init__(self, folder: Path, good: Collection[str], layout: Layout | None = None) -> None:
+        self.layout = layout or venus(folder / "root")
         self.now_s = 1000.0
         self.good = set(good)
         self.restarted: list[tuple[str, str]] = []

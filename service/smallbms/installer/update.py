@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from smallbms.errors import OutputError
+from smallbms.errors import InstallError, OutputError
 from smallbms.installer import disk, journal, units
 from smallbms.installer.journal import Journal, Stage
 from smallbms.installer.layout import MAIN, OUTPUTS, Layout, System
@@ -62,24 +62,45 @@ def machine_of(layout: Layout, say: Callable[[str], None]) -> Machine:
 
 
 def carry_on(machine: Machine, update: Journal) -> Iterator[Stage]:
-    """Do the rest of an update; each stage is yielded when it is done and the next one is noted."""
-    path = machine.layout.journal
+    """Do the rest of an update; each stage is yielded when it is done and the next one is noted.
+
+    What fails on the way to the newer version turns it back; on the way back it is raised.
+    """
     following: Stage | None = update.stage
     while following is not None:
         done = following
-        following = STAGES[done](machine, update)
-        if following is None:
-            disk.remove(path)
-        else:
-            update = replace(update, stage=following)
-            journal.write(path, update)
+        following = _done(machine, update, done)
+        update = replace(update, stage=following or done)
+        _note(machine, update, ended=following is None)
         yield done
+
+
+def _done(machine: Machine, update: Journal, stage: Stage) -> Stage | None:
+    try:
+        return STAGES[stage](machine, update)
+    except (InstallError, OSError) as error:
+        if stage not in FORWARD:
+            raise
+        machine.say(f"{error}: back to {update.older}.")
+        return Stage.BACK
+
+
+def _note(machine: Machine, update: Journal, *, ended: bool) -> None:
+    """A disk that is full or read-only holds nothing up: whoever goes on does a stage twice, and may."""
+    try:
+        if ended:
+            disk.remove(machine.layout.journal)
+        else:
+            journal.write(machine.layout.journal, update)
+    except OSError as error:
+        machine.say(f"{machine.layout.journal}: {error.strerror}")
 
 
 def point_back(layout: Layout, update: Journal) -> None:
     """Let `current` and `previous` be what they were before the update."""
-    disk.point(layout.current, target(update.older))
-    disk.point(layout.previous, target(update.before))
+    for link, version in ((layout.current, update.older), (layout.previous, update.before)):
+        if layout.linked_version(link) != version:
+            disk.point(link, target(version))
 
 
 def target(version: str | None) -> str | None:
@@ -90,11 +111,7 @@ def target(version: str | None) -> str | None:
 def _begin(machine: Machine, update: Journal) -> Stage:
     if update.outputs or not update.watched:
         return Stage.SWITCH
-    try:
-        _say_begun(machine, update)
-    except OutputError as error:
-        machine.say(f"The update cannot begin: {error}.")
-        return Stage.BACK
+    _say_begun(machine, update)
     machine.say("Charging is off until a version is healthy.")
     machine.sleep(machine.times.told_s)
     return Stage.SWITCH
@@ -123,8 +140,7 @@ def _replace_outputs(machine: Machine, update: Journal) -> Stage:
                 _say_begun(machine, update)
             return Stage.RESTART
         machine.sleep(machine.times.poll_s)
-    machine.say("The new outputs process does not answer.")
-    return Stage.BACK
+    raise InstallError("the new outputs process does not answer")
 
 
 def _restart(machine: Machine, update: Journal) -> Stage:
@@ -140,7 +156,9 @@ def _watch(machine: Machine, update: Journal) -> Stage:
     if phase in good:
         machine.say(f"{update.newer} is healthy.")
         return Stage.FINISH
-    machine.say(f"{update.newer} is not healthy after {update.healthy_s:g} s: back to {update.older}.")
+    why = {UpdatePhase.FAILED: "has failed", UpdatePhase.EXPIRED: "took too long"}
+    said = why[phase] if phase else f"is not healthy after {update.healthy_s:g} s"
+    machine.say(f"{update.newer} {said}: back to {update.older}.")
     return Stage.BACK
 
 
@@ -188,6 +206,9 @@ STAGES: dict[Stage, Callable[[Machine, Journal], Stage | None]] = {
     Stage.RESTART_BACK: _restart_back,
     Stage.WATCH_BACK: _watch_back,
 }
+
+
+FORWARD = (Stage.BEGIN, Stage.SWITCH, Stage.OUTPUTS, Stage.RESTART, Stage.WATCH)
 
 
 def _wait_for_phase(machine: Machine, wanted: set[UpdatePhase], seconds: float) -> UpdatePhase | None:
