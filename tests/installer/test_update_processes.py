@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from integration.programs import wait_for
 from smallbms.installer import journal
 from smallbms.installer.journal import Stage
 
-from .device import NEW, OLD, Device, break_main, device, edit
+from .device import DEADLINE_S, NEW, OLD, Device, break_main, device, edit
 
 UPDATING = 13
 
@@ -122,6 +123,9 @@ async def test_after_a_power_cut_the_older_version_runs_unless_the_newer_one_was
             await place.runs(OLD, failure=2)
             assert place.layout.linked_version(place.layout.previous) == NEW
         await place.update_until(Stage.WATCH, OLD, NEW, noted=True)
+        async with asyncio.timeout(DEADLINE_S):  # the new version has kept that it was healthy, milliseconds later
+            while (await place.system.slot("engine"))["update"]["failed"]:
+                await asyncio.sleep(0.05)
         await place.power_cut()
         await place.runs(NEW, failure=0)
 
