@@ -49,8 +49,8 @@ class LimitsMemory:
     full_since_s: float | None = None
     held_since_s: float | None = None  # a high cell keeps the bank under its charged voltage
     float_since_s: float = 0.0
-    discharged_ah: float = 0.0
     imbalanced: bool = False  # floated without a synchronisation
+    discharged_ah: float = 0.0  # since then
 
 
 @dataclass(slots=True, kw_only=True)
@@ -156,10 +156,10 @@ def _held(memory: LimitsMemory, s: Situation) -> bool:
 
 
 def _floating(memory: LimitsMemory, s: Situation) -> LimitsMemory:
-    drawn_ah = max(0.0, -(s.bank.current_a or 0.0)) * s.dt_s / 3600.0
-    memory = replace(memory, discharged_ah=memory.discharged_ah + drawn_ah) if drawn_ah else memory
     low = s.soc_pct is None or s.soc_pct < BACK_PCT
     if memory.imbalanced:  # no synchronisation stands behind that SoC
+        drawn_ah = max(0.0, -(s.bank.current_a or 0.0)) * s.dt_s / 3600.0
+        memory = replace(memory, discharged_ah=memory.discharged_ah + drawn_ah)
         low = low and memory.discharged_ah >= BACK_DISCHARGED * s.capacity_ah
     overdue = s.since_full_s is None or s.since_full_s >= FULL_AGAIN_S
     rested = not memory.imbalanced or s.now_s - memory.float_since_s >= FULL_AGAIN_S  # else it would be stuck again
