@@ -90,10 +90,16 @@ def test_install_again_and_uninstall_leave_what_they_should(
     assert debian.install(layout, again, project, None, None)
     assert "is an example" in said(again)
     assert "systemctl restart --no-block dbus-smallbms-ng.service" not in programs.calls
+    python = layout.current / "venv/bin/python"
     (layout.current / "service/smallbms/__init__.py").write_text("")
     assert debian.install(layout, console(), project, None, None)  # what was broken is repaired and started anew
     assert "1.2.3" in (layout.current / "service/smallbms/__init__.py").read_text()
     assert "systemctl restart --no-block dbus-smallbms-ng.service" in programs.calls
+    python.unlink()  # an upgrade of the whole system took that Python away
+    python.symlink_to("/usr/bin/python-of-the-last-release")
+    assert debian.install(layout, console(), project, None, None)
+    subprocess.run([python, "-c", ""], check=True)
+    assert programs.calls.count("systemctl restart --no-block dbus-smallbms-ng.service") == 2
     gone = console()
     assert debian.uninstall(layout, gone, purge=False)
     assert not Systemd().is_up(MAIN)

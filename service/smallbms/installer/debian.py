@@ -145,8 +145,8 @@ def _remove_user() -> None:
 def _put(layout: Layout, source: Path, wheels: Path | None) -> None:
     """Repaired, it has to be loaded anew: what runs has loaded the broken one."""
     fresh = archive.put_in_place(source, layout)
-    venv.make(layout, tree.read_bundle(source).version, wheels)
-    if fresh and layout.current.exists():
+    made = venv.make(layout, tree.read_bundle(source).version, wheels)
+    if (fresh or made) and layout.current.exists():
         Systemd().restart(MAIN)
 
 

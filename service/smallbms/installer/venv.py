@@ -9,28 +9,31 @@ import sys
 from pathlib import Path
 
 from smallbms.installer.layout import Layout, System
-from smallbms.installer.programs import obey
+from smallbms.installer.programs import call, obey
 
 _MADE = ".made"  # there once all is in it
 
 
-def make(layout: Layout, version: str, wheels: Path | None) -> None:
-    """Make the venv of an unpacked version unless it has one, or needs none; InstallError with what pip says.
+def make(layout: Layout, version: str, wheels: Path | None) -> bool:
+    """Make the venv of an unpacked version; False if it needs none or has one that runs. InstallError: what pip says.
 
+    One made by a Python that a new release of the system took away is made anew.
     `wheels`: a directory to take everything from instead of the package index.
     """
     tree = layout.version(version)
     directory = tree / "venv"
-    if layout.system is not System.DEBIAN or (directory / _MADE).exists():
-        return
+    python = str(directory / "bin/python")
+    if layout.system is not System.DEBIAN or ((directory / _MADE).exists() and call(python, "-c", "")[0] == 0):
+        return False
     shutil.rmtree(directory, ignore_errors=True)
     obey(sys.executable, "-m", "venv", str(directory))
     source = ("--no-index", "--find-links", str(wheels)) if wheels else ()
-    pip = (str(directory / "bin/python"), "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input")
+    pip = (python, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input")
     if requirements := _requirements(tree):
         obey(*pip, "install", "--only-binary=:all:", *source, *requirements)
     (directory / _MADE).touch()
     os.sync()
+    return True
 
 
 def _requirements(tree: Path) -> list[str]:
