@@ -113,11 +113,15 @@ class Gx:
         """What all its boots said on the console."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
+    def inside(self, *command: str) -> tuple[str, ...]:
+        """The command for outside that runs one inside."""
+        entered = ("nsenter", f"--target={self.init}", *NAMESPACES, "--root", "--wd")
+        return (*entered, "env", "-i", PATH, "HOME=/data/home/root", *command)
+
     async def run(self, command: str, *, seconds: float = 60) -> Said:
         """Run a line of shell inside, as a person logged in would."""
-        inside = ("nsenter", f"--target={self.init}", *NAMESPACES, "--root", "--wd")
         process = await asyncio.create_subprocess_exec(
-            *inside, "env", "-i", PATH, "sh", "-c", command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT
+            *self.inside("sh", "-c", command), stdin=DEVNULL, stdout=PIPE, stderr=STDOUT
         )
         async with asyncio.timeout(seconds):
             out, _ = await process.communicate()

@@ -22,6 +22,7 @@ UPDATING = 13  # /State
 FAILURE = "/Alarms/FirmwareUpdateFailure"
 INSTALL = f"{HOME}/current/install.sh"
 UNHEALTHY_S = 6
+UPDATE_S = 150.0
 
 
 def home(site: Site) -> Path:
@@ -81,6 +82,24 @@ async def test_rolled_back_to_the_version_before(installed: Site, newer: Path) -
     await installed.works()
     await installed.gx.do(f"{INSTALL} upgrade --yes {installed.put_on_stick(newer)}", seconds=120)
     await installed.gx.do(f"{INSTALL} rollback --yes", seconds=120)
+    assert current(installed) == THIS
+    await installed.works()
+
+
+async def test_a_newer_version_on_a_stick_is_an_update(installed: Site, newer: Path) -> None:
+    (installed.stick / "venus-data.tar.gz").write_bytes(archives.beside(newer).read_bytes())
+    await installed.start()
+    await wait_for(lambda: current(installed) == NEWER and stage(installed) is None, "the update", seconds=UPDATE_S)
+    await installed.works()
+    log = (installed.stick / "dbus-smallbms-ng-install.log").read_text(encoding="utf-8")
+    assert f"{NEWER} is healthy" in log
+
+
+async def test_a_bad_version_on_a_stick_comes_back(installed: Site, bad: Path) -> None:
+    (installed.stick / "venus-data.tar.gz").write_bytes(archives.beside(bad).read_bytes())
+    log = installed.stick / "dbus-smallbms-ng-install.log"
+    await installed.start()
+    await wait_for(lambda: log.exists() and f"{THIS} runs again" in log.read_text(), "the way back", seconds=UPDATE_S)
     assert current(installed) == THIS
     await installed.works()
 
