@@ -36,7 +36,8 @@ WRONG = {
     "[bank\n": "smallbms.toml",
     '[[battery]]\ndriver = "lynx"\nport = "/dev/ttyUSB0"\n': "driver = 'lynx' is not allowed; allowed is",
     "[misc]\n": "[misc] is unknown; known are",
-    "": "[[battery]] is missing",
+    "": "nothing is set yet; say there which batteries and outputs you have",
+    "[dbus]\n": "[[battery]] is missing",
 }
 
 

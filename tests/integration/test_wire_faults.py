@@ -79,7 +79,8 @@ async def test_a_battery_that_gives_no_valid_data_takes_both_away_by_name(tmp_pa
             "/Info/Reasons/Charge/Text": lambda text: all(sentence in text for sentence in lost),
             **{f"/Battery/{n}/Voltage": None for n in numbers},
         })  # fmt: skip
-        assert codes(items["/Info/Reasons/Discharge"]) == {"lost_battery"}
+        assert codes(items["/Info/Reasons/Charge"]) == {"lost_battery", "high_cell"}  # the interlock's, at 65 V
+        assert codes(items["/Info/Reasons/Discharge"]) == {"lost_battery", "low_cell"}  # and at 0 V
         absurd = {path.format(n=n): is_absurd for path, is_absurd in ABSURD.items() for n in numbers}
         told = [(path, value) for _, path, value in system.client.seen[heard:] if value is not None and path in absurd]
         assert not [(path, value) for path, value in told if absurd[path](value)]
