@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smallbms.changes import Synchronise
-from smallbms.words import EventKind, ReasonCode, UpdatePhase
+from smallbms.words import EventKind, Fault, ReasonCode, UpdatePhase
 
 from .bench_battery import Rig
 from .cases import Act, cell, pins, sensor, shows
@@ -101,3 +101,12 @@ def test_the_third_loss_says_that_its_battery_is_watched_for_longer() -> None:
         rig.battery.answers = True
         rig.advance(10.0)
     assert texts == ["5 s of good data", "5 s of good data", "60 s of good data"]
+
+
+def test_all_that_a_battery_reports_is_said() -> None:
+    rig = Rig().start()
+    rig.battery.faults = {Fault.CELL_HIGH, Fault.CHARGE_COLD}
+    rig.advance(1.0)
+    assert rig.reason(ReasonCode.BATTERY_BLOCK).text == (
+        "battery 1 itself does not allow charging: cell overvoltage, too cold to charge; back: 10 s after it does"
+    )

@@ -184,14 +184,12 @@ def test_cells_that_are_not_read_say_nothing_of_the_cause() -> None:
 
 def test_it_comes_back_with_atd_while_the_soc_is_not_1_percent_above_its_level() -> None:
     rig = Rig(soc_pct=15.0).start()
-    assert rig.decision.pre_alarm
-    rig.settings = Settings(mode=Mode.OFF)
-    rig.advance(1.0)
     rig.battery.current_a = 36.0
-    rig.advance(50.0)
+    assert rig.advance(50.0).pre_alarm
     assert rig.decision.soc_pct == pytest.approx(15.5, abs=0.1)
-    assert not rig.decision.pre_alarm
-    rig.battery.current_a, rig.settings = 0.0, Settings()
+    rig.battery.current_a, rig.settings = 0.0, Settings(mode=Mode.OFF)
+    assert not rig.advance(1.0).pre_alarm
+    rig.settings = Settings()
     assert rig.advance(0.5).pre_alarm
     assert rig.advance(60.0).pre_alarm
 
