@@ -75,6 +75,7 @@ def test_it_says_where_what_against_which_limit_and_when_it_ends(case: Case) -> 
     (reason,) = own(rig, row)
     for words in case.says:
         assert words in reason.text
+    assert reason.text.startswith(case.says[0]) and reason.text.endswith(case.says[-1])
     assert (reason.battery, reason.cell, reason.value, reason.limit) == (
         case.battery,
         case.cell,
