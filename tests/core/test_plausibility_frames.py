@@ -51,6 +51,22 @@ def test_a_pack_frame_is_no_further_reading_of_an_unread_cell() -> None:
     assert judged(shown(), *only_packs).doubts.unread == 1
 
 
+def test_a_cell_frame_is_no_further_reading_of_a_missing_sensor() -> None:
+    bare = replace(shown(), cell_temperatures_c=())
+    only_cells = [replace(bare, cells_taken_at_s=0.5 * n) for n in range(1, 8)]
+    assert judged(bare, *only_cells).doubts.sensorless == 1
+
+
+@pytest.mark.parametrize("cell_v", [0.49, 5.01])
+def test_a_cell_that_cannot_be_true_is_not_read_though_the_sum_fits(cell_v: float) -> None:
+    cells_v = (3.3, cell_v, 3.3, 3.3)
+    odd = replace(shown(), taken_at_s=5.0, cells_taken_at_s=5.0, cell_voltages_v=cells_v, voltage_v=sum(cells_v))
+    battery = judged(shown(), odd).battery
+    assert battery.reading is not None
+    assert battery.reading.cell_voltages_v == (3.3, None, 3.3, 3.3)
+    assert not battery.plain
+
+
 def test_a_doubtful_datum_takes_no_other_with_it() -> None:
     rig = Rig(stated=False)
     rig.battery.soc_pct, rig.battery.remaining_ah, rig.battery.soh_pct = 0.0, 0.0, 255.0
