@@ -17,7 +17,11 @@ else:
             fields = members.get("__annotations__", {})
             defaults = [members.pop(field) for field in fields if field in members]
             base = namedtuple(name, fields, defaults=defaults)
-            return type(name, (base,), {"__slots__": (), **members})
+            return type(name, (base,), {"__slots__": (), "_replace": _replace, **members})
+
+    def _replace(self, **changes):
+        """As of any named tuple; that one goes through an iterator, and leaves 0.5 MB in CPython's lists of spares."""
+        return type(self)(**{**self._asdict(), **changes})
 
     NamedTuple = type.__new__(_Maker, "NamedTuple", (), {})
 

@@ -63,8 +63,9 @@ class Update(NamedTuple):
 
     def heard(self, beat: Heartbeat) -> Update:
         """Let a heartbeat end the hold; it never begins one."""
-        wants_atd = beat.outputs.atd or beat.starting
-        return self._replace(holds_atd=self.holds_atd and wants_atd and not beat.cell_alarm)
+        if (beat.outputs.atd or beat.starting) and not beat.cell_alarm:
+            return self
+        return self._replace(holds_atd=False)
 
     def unattended(self, *, pre_alarm: bool) -> Update:
         """Nobody commands any more; in a pre-alarm the hold ends with that."""
