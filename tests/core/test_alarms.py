@@ -210,12 +210,11 @@ def test_one_battery_of_two_is_enough() -> None:
     assert rig.alarm(AlarmCode.STATE_OF_HEALTH) is WARNING
 
 
-def test_a_trip_of_one_battery_is_an_alarm_while_another_only_counts() -> None:
+def test_a_trip_of_one_battery_is_an_alarm_while_another_has_only_had_one() -> None:
     rig = Rig(2).start()
-    rig.batteries[1].current_a = 250.0
-    rig.advance(2.0)
-    rig.batteries[2].current_a = 110.0
-    rig.advance(1.0)
+    for number, current_a in ((2, 250.0), (2, 0.0), (1, 250.0)):
+        rig.batteries[number].current_a = current_a
+        rig.advance(75.0)
     assert rig.alarm(AlarmCode.HIGH_CHARGE_CURRENT) is ALARM
 
 
