@@ -163,7 +163,7 @@ run_test() {
     else
         tests .venv --ignore tests/gx "${COVERAGE[@]}"
         say "those that put a GX into namespaces of its own, as root"
-        sudo .venv/bin/pytest -n 2 -p no:cacheprovider tests/gx
+        sudo env "HOME=$HOME" "PATH=$PATH" .venv/bin/pytest -n 2 -p no:cacheprovider tests/gx
     fi
 }
 

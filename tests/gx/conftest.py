@@ -32,6 +32,7 @@ async def gx(image: Path, tmp_path: Path) -> AsyncIterator[Gx]:
     machine = Gx(tmp_path, image)
     yield machine
     await machine.power_cut()
+    shutil.rmtree(machine.data)
 
 
 @pytest.fixture(scope="session")
