@@ -70,6 +70,7 @@ class Port:
         self._loop = asyncio.get_running_loop()
         self._script: Script | None = None
         self._pace = Pace()
+        self._looked = False  # for the present answer, in vain: its time is that of a slow one
         self._listening = False
         self._hasty = False
         self._timer: asyncio.TimerHandle | None = None
@@ -108,11 +109,12 @@ class Port:
         except LinkError as error:
             self._lose(error)
             return
-        usual_s = self._pace.usual_s(request.data)
-        if usual_s is None:
+        self._looked = False
+        look_after_s = self._pace.look_after_s(request.data)
+        if look_after_s is None:
             self._listen()
         else:
-            self._timer = self._loop.call_at(self._sent_s + usual_s, self._look)
+            self._timer = self._loop.call_at(self._sent_s + look_after_s, self._look)
 
     def close(self) -> None:
         if self._timer is not None:
@@ -140,9 +142,10 @@ class Port:
         if self._step is None or self._lost.done():
             return
         if self._answer.lacking:
+            self._looked = True
+            self._pace.missed(self._step.request.data)
             self._listen()
         else:
-            self._pace.in_time(self._step.request.data)
             self._resume()
 
     def _listen(self) -> None:
@@ -167,7 +170,8 @@ class Port:
         else:
             self._timer.cancel()
             self._listen_no_more()
-            self._pace.late(self._step.request.data, self._answer.at_s - self._sent_s)
+            if not self._looked:
+                self._pace.heard(self._step.request.data, self._answer.at_s - self._sent_s)
             self._resume()
 
     def _time_is_up(self) -> None:
