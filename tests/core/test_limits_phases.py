@@ -32,7 +32,7 @@ def test_clouds_take_nothing_from_the_2_h_of_an_absorption_while_the_battery_is_
 
 def test_the_charge_after_30_days_of_float_is_a_whole_one() -> None:
     rig = Rig().start()
-    charge(rig, minutes=5.0)
+    charge(rig, minutes=130.0, spread_v=0.05)
     assert rig.decision.cvl_v == pytest.approx(FLOAT_V)
     rig.each(cell_v=3.36, current_a=0.0)
     rig.advance(30 * 24 * HOUR_S + 60.0, step=6 * HOUR_S)
@@ -52,6 +52,14 @@ def test_a_high_cell_lowers_the_voltage_of_a_string_to_its_float_at_most(type_na
     rig.battery.cells_v[0] = 3.70
     rig.advance(600.0, step=1.5)
     assert rig.decision.cvl_v == pytest.approx(4 * FLOAT_V)
+
+
+@pytest.mark.parametrize(("type_name", "series"), [("12.8/100", 4), ("25.6/100", 2)])
+def test_a_string_that_may_not_be_charged_rests_10_mv_a_cell_below_its_voltage(type_name: str, series: int) -> None:
+    rig = Rig(series, type_name=type_name, series=series).start()
+    rig.each(charge_switch_on=False)
+    decision = rig.advance(1.0)
+    assert decision.cvl_v == pytest.approx(16 * (3.30 - 0.010))
 
 
 def test_no_full_charge_is_seen_in_what_is_not_read() -> None:

@@ -115,3 +115,13 @@ def test_a_battery_put_in_its_place_is_judged_by_its_own_sensors() -> None:
     rig.step(Acknowledge())
     rig.advance(1.0)
     assert rig.allowed == (True, True)
+
+
+def test_a_sensor_that_opens_right_after_it_tripped_is_waited_for() -> None:
+    rig = Rig().start()
+    rig.battery.temperatures_c = [4.0, 25.0]
+    while rig.decision.allow_to_charge:
+        rig.advance(0.5)
+    rig.battery.temperatures_c = [None, 25.0]
+    rig.advance(30.0)
+    assert rig.codes() == {ReasonCode.CHARGE_COLD}

@@ -43,6 +43,28 @@ def test_what_forbids_charging_at_the_start_never_gets_it_allowed(state: Act) ->
     assert rig.decision.allow_to_discharge
 
 
+@pytest.mark.parametrize(("state", "allowed"), [
+    (shows(temperatures_c=[51.0]), (False, False)), (shows(temperatures_c=[-21.0]), (False, False)),
+    (shows(temperatures_c=[None]), (False, True)), (shows(charge_switch_on=False), (False, True)),
+    (shows(discharge_switch_on=False), (True, False)), (shows(faults={Fault.SHORT_CIRCUIT}), (False, False)),
+])  # fmt: skip
+def test_what_is_wrong_at_the_start_is_so_from_the_first_reading_on(state: Act, allowed: tuple[bool, bool]) -> None:
+    rig = Rig()
+    state(rig)
+    rig.step()
+    assert rig.allowed == allowed, rig.texts()
+    rig.advance(15.0)
+    assert rig.allowed == allowed, rig.texts()
+
+
+def test_two_batteries_are_two_reasons() -> None:
+    rig = Rig(2).start()
+    rig.each(current_a=-110.0, charge_switch_on=False)
+    rig.advance(11.0)
+    for code in (ReasonCode.OVER_CURRENT, ReasonCode.BATTERY_BLOCK):
+        assert [reason.battery for reason in rig.reasons(code)] == [1, 2]
+
+
 def test_a_lost_battery_that_comes_back_low_never_gets_discharging_allowed() -> None:
     rig = Rig(2).start()
     rig.unplug(2)
