@@ -74,7 +74,7 @@ class Device:
     """`system` has the bus, the battery and, unless it is supervised too, the outputs process."""
 
     def __init__(self, folder: Path, *, update_s: float, supervised_outputs: bool) -> None:
-        self.root = folder / "root"
+        self.root = folder / "r"  # the path of a socket has 107 characters at most
         self.layout: Layout = venus(self.root)
         self.system = System(folder, remote=True)
         self.said: list[str] = []

@@ -52,8 +52,8 @@ async def test_interrupted_at_any_point_one_version_or_the_other_runs(tmp_path: 
 async def test_the_limit_of_a_device_is_120_s(tmp_path: Path) -> None:
     """That takes so long that the rest of the points are passed beside it, on another device."""
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_neither_comes_up(_made(tmp_path / "limit")))
-        tasks.create_task(_interrupt_often(_made(tmp_path / "other"), random.Random(2), POINTS // 3))
+        tasks.create_task(_neither_comes_up(_made(tmp_path / "0")))
+        tasks.create_task(_interrupt_often(_made(tmp_path / "1"), random.Random(2), POINTS // 3))
 
 
 def _made(folder: Path) -> Path:
