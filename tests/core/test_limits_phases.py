@@ -82,3 +82,6 @@ def test_a_battery_that_is_kept_full_was_full_when_it_became_so() -> None:
     assert rig.state.history.marks.last_full_charge_wall_s == became_s
     assert rig.state.history.since_full_s == pytest.approx(rig.wall_s - became_s, abs=2.0)
     assert (rig.decision.notices, rig.decision.balancer) == ((), BalancerStatus.BALANCED)
+    rig.each(cell_v=3.3, current_a=-10.0)
+    rig.advance(600.0, step=2.0)
+    assert rig.decision.notices == ()

@@ -234,3 +234,13 @@ def test_a_long_time_to_go_is_exact() -> None:
     rig.advance(400.0, step=4.0)
     assert rig.decision.soc_pct is not None
     assert rig.decision.time_to_go_s == int((rig.decision.soc_pct - 10.0) * 3600.0 / 0.5 // 60.0 * 60.0)
+
+
+def test_a_gap_is_bridged_by_the_mean_of_what_the_batteries_say() -> None:
+    rig = Rig(2).start()
+    rig.each(remaining_ah=50.0)
+    rig.advance(1.0)
+    rig.restart()
+    rig.batteries[1].remaining_ah, rig.batteries[2].remaining_ah = 40.0, 44.0
+    rig.advance(1.0)
+    assert rig.decision.soc_pct == pytest.approx(42.0)
