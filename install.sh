@@ -136,7 +136,7 @@ node_red() {
 }
 
 run_test() {
-    local all='' version dir
+    local all=''
     [ "${1:-}" = --all ] && all=1
     need dbus-daemon=dbus dbus-send=dbus gcc=gcc mosquitto=mosquitto openssl=openssl systemd-analyze=systemd
     printf '%s' '[test]' | { mkdir -p .venv && cat >.venv/.extra; }
@@ -149,22 +149,28 @@ run_test() {
     fi
     node_red
     need debootstrap=debootstrap qemu-arm-static=qemu-user-static
-    for version in 3.12 3.13; do
-        dir=.venv-$version
-        if python=$(python_of "$version"); then
-            venv "$dir" "$python" '[test]'
-            say "the quick tests on Python $version"
-            tests "$dir" -m 'not slow'
-        fi
-    done
-    say "all tests"
+    others 3.12 "the quick tests"
+    others 3.13 "those that depend on the Python most" tests/{commands,ext,inputs,integration,links,outputs,publish,store} tests/test_*.py
+    say "the quick tests"
+    tests .venv -m 'not slow' "${COVERAGE[@]}"
+    say "the long tests"
     if [ "$(id -u)" -eq 0 ]; then
-        tests .venv "${COVERAGE[@]}"
+        tests .venv -m slow
     else
-        tests .venv --ignore tests/gx "${COVERAGE[@]}"
+        tests .venv -m slow --ignore tests/gx
         say "those that put a GX into namespaces of its own, as root"
         sudo env "HOME=$HOME" "PATH=$PATH" .venv/bin/pytest -n 2 -p no:cacheprovider tests/gx
     fi
+}
+
+# others VERSION WHAT PATHS…: quick tests on another Python, if it is installed here
+others() {
+    local version=$1 what=$2 python
+    shift 2
+    python=$(python_of "$version") || return 0
+    venv ".venv-$version" "$python" '[test]'
+    say "$what, on Python $version"
+    tests ".venv-$version" -m 'not slow' "$@"
 }
 
 # Every branch of what decides and decodes is walked.
