@@ -221,7 +221,7 @@ class Engine(RuleBasedStateMachine):
 
 
 QUICK = settings(max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
-LONG = settings(max_examples=400, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck))
+LONG = settings(max_examples=120, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def test_whatever_happens_the_rules_hold_and_good_readings_give_both_back() -> None:
