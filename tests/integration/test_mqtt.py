@@ -142,8 +142,8 @@ async def test_a_client_of_venus_os_finds_the_battery_and_switches_it(tmp_path: 
             await hub.connect()
             await hub.wait_for_first_refresh()
             (battery,) = [device for device in hub.devices.values() if device.device_type is DeviceType.BATTERY]
+            await wait_for(lambda: len(battery.metrics) > 50, "what it knows of a battery")
             figures = {metric.short_id: metric.value for metric in battery.metrics}
-            assert len(figures) > 50
             assert (figures["battery_soc"], figures["battery_voltage"]) == (60.0, 13.21)
             mode = battery.get_metric("battery_bms_mode")
             assert isinstance(mode, WritableMetric)
