@@ -112,8 +112,8 @@ run_bundle() {
 
 lint() {
     say "ruff, mypy, import-linter"
-    .venv/bin/ruff check .
-    .venv/bin/ruff format --check .
+    .venv/bin/ruff check --no-cache .
+    .venv/bin/ruff format --no-cache --check .
     .venv/bin/mypy -p smallbms -p velib_python
     .venv/bin/lint-imports
 }

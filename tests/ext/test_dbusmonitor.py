@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from dbus_fast import Message, MessageType, Variant
-from private_bus import Connector, Peer, wait_for
 
+from private_bus import Connector, Peer, wait_for
 from velib_python.connection import Connection
 from velib_python.dbusmonitor import DbusMonitor, Tree
 from velib_python.vedbus import VeDbusService

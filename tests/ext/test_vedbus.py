@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from dbus_fast import Message, MessageFlag, Variant
-from private_bus import Connector, Peer, wait_for
 
+from private_bus import Connector, Peer, wait_for
 from velib_python.connection import Connection
 from velib_python.errors import NameTakenError
 from velib_python.vedbus import VeDbusService

@@ -65,6 +65,8 @@ class VenusMirror:
 
     def show(self, snapshot: Snapshot, now_s: float) -> None:
         """The newest: decisions at once, measured values once a second."""
+        if self._snapshot is None or snapshot.decision.bank.online != self._snapshot.decision.bank.online:
+            self._measured_s = float("-inf")  # nobody waits a second for a battery that came, or went
         self._snapshot = snapshot
         shape = self._shape.grown(snapshot)
         if shape is not self._shape:
