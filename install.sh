@@ -150,7 +150,7 @@ run_test() {
     node_red
     need debootstrap=debootstrap qemu-arm-static=qemu-user-static
     others 3.12 "the quick tests"
-    others 3.13 "those that depend on the Python most" tests/{commands,ext,inputs,integration,links,outputs,publish,store} tests/test_*.py
+    others 3.13 "those that depend on the Python most" tests/{ext,inputs,links,outputs,publish,store} tests/integration/test_processes.py
     say "the quick tests"
     tests .venv -m 'not slow' "${COVERAGE[@]}"
     say "the long tests"
