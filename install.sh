@@ -122,7 +122,7 @@ lint() {
 tests() {
     local pytest=$1/bin/pytest
     shift
-    "$pytest" -n 2 "$@" && return
+    "$pytest" -n "${WORKERS:-2}" --dist worksteal "$@" && return
     say "once more, alone, what failed"
     "$pytest" --last-failed --last-failed-no-failures none
 }
@@ -154,6 +154,7 @@ run_test() {
     say "the quick tests"
     tests .venv -m 'not slow' "${COVERAGE[@]}"
     say "the long tests"
+    WORKERS=4 # most of them wait most of the time
     if [ "$(id -u)" -eq 0 ]; then
         tests .venv -m slow
     else
