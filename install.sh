@@ -154,7 +154,7 @@ run_test() {
     say "the quick tests"
     tests .venv -m 'not slow' "${COVERAGE[@]}"
     say "the long tests"
-    WORKERS=4 # most of them wait most of the time
+    WORKERS=3 # most of them wait most of the time
     if [ "$(id -u)" -eq 0 ]; then
         tests .venv -m slow
     else
