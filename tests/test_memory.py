@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from smallbms.core import engine
 from smallbms.core.soc import SocMemory
 from smallbms.core.state import EngineState
-from smallbms.memory import DEVICE, ENGINE, SAVE_PCT, SAVE_S, SETTINGS, Memory, machine_seed, new_serial
+from smallbms.memory import DEVICE, ENGINE, SAVE_PCT, SAVE_S, SETTINGS, Memory, machine_seed, new_serial, portal_id
 from smallbms.settings import Settings
 
 
@@ -98,3 +98,17 @@ def test_the_seed_is_the_first_file_that_holds_something(tmp_path: Path) -> None
     good.write_text("abc123\n")
     assert machine_seed((missing, empty, good)) == "abc123"
     assert machine_seed((missing, empty)) is None
+
+
+def test_the_portal_id_is_the_gx_s_own_or_the_first_adapter_s(tmp_path: Path) -> None:
+    own, network = tmp_path / "unique-id", tmp_path / "net"
+    for name, address, real in (("lo", "00:00:00:00:00:00", False), ("br0", "02:00:00:00:00:01", False),
+                                ("eth0", "B8:27:EB:01:02:03", True), ("wlan0", "b8:27:eb:01:02:04", True)):  # fmt: skip
+        (network / name).mkdir(parents=True)
+        (network / name / "address").write_text(address + "\n", encoding="ascii")
+        if real:
+            (network / name / "device").mkdir()
+    assert portal_id(own, network) == "b827eb010203"
+    own.write_text("0123456789ab\n", encoding="ascii")
+    assert portal_id(own, network) == "0123456789ab"
+    assert len(portal_id(tmp_path / "none", tmp_path / "none")) == 12

@@ -17,6 +17,7 @@ ENGINE, SETTINGS, DEVICE = "engine", "settings", "device"
 SAVE_S = 60.0
 SAVE_PCT = 0.5
 PORTAL_ID = re.compile(r"[0-9a-f]{12}")
+LOOPBACK = "000000000000"
 IDENTITY_FILES = (Path("/data/venus/unique-id"), Path("/etc/machine-id"))
 
 
@@ -69,12 +70,11 @@ def machine_seed(files: tuple[Path, ...] = IDENTITY_FILES) -> str | None:
     return None
 
 
-def portal_id() -> str:
-    """The VRM portal id: 12 hex digits, of a GX's own file, elsewhere the MAC address as a GX makes it of that."""
-    with contextlib.suppress(OSError):
-        text = IDENTITY_FILES[0].read_text(encoding="ascii", errors="replace").strip().lower()
-        if PORTAL_ID.fullmatch(text):
-            return text
-    from uuid import getnode  # dear, and only for those who have a broker
-
-    return f"{getnode():012x}"
+def portal_id(unique_id: Path = IDENTITY_FILES[0], network: Path = Path("/sys/class/net")) -> str:
+    """The VRM portal id, 12 hex digits: a GX's own, else the first adapter's MAC address, else of the machine's seed."""
+    for file in (unique_id, *sorted(device.parent / "address" for device in network.glob("*/device"))):
+        with contextlib.suppress(OSError):
+            text = file.read_text(encoding="ascii", errors="replace").strip().lower().replace(":", "")
+            if PORTAL_ID.fullmatch(text) and text != LOOPBACK:
+                return text
+    return hashlib.sha256((machine_seed() or "").encode()).hexdigest()[:12]

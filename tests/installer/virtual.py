@@ -95,10 +95,10 @@ class VirtualDevice:
     # --- processes -------------------------------------------------------------------------------------------------
 
     def start(self, name: str) -> None:
-        raise NotImplementedError
+        raise AssertionError(f"an update restarts {name}, and neither starts nor stops it")
 
     def stop(self, name: str) -> None:
-        raise NotImplementedError
+        raise AssertionError(f"an update restarts {name}, and neither starts nor stops it")
 
     def restart(self, name: str) -> None:
         if self.broken_supervisor:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import socket
+from functools import partial
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -104,3 +107,34 @@ async def test_a_host_that_swallows_everything_costs_a_while_and_no_more(tls: Tl
             await dial("127.0.0.1", hole.getsockname()[1], tls, seconds=0.2)
         if tls is None:
             first.close()
+
+
+GREETING = bytes((0x20, 0x03, 0x00, 0x00, 0x00))  # CONNACK of MQTT 5: welcome
+
+
+@pytest.mark.parametrize("version5", [True, False])
+async def test_whatever_a_broker_sends_ends_no_more_than_its_connection(version5: bool) -> None:
+    """An exception in a callback of the loop would end the BMS."""
+    faults: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: faults.append(context))
+    for seed in range(150):
+        random = Random(seed)
+        noise = bytes((random.choice((0x20, 0x30, 0x32, 0x40, 0x90, 0xD0, 0xE0, 0xF0)), random.randrange(40)))
+        noise += random.randbytes(60)
+        first = GREETING if version5 else GREETING[:1] + b"\x02\x00\x00"
+        server = await asyncio.start_server(partial(sends, first * (seed % 2) + noise), "127.0.0.1")
+        async with server:
+            socket = await dial("127.0.0.1", server.sockets[0].getsockname()[1])
+            connection = Connection(socket, Login(client_id="us"), version5=version5)
+            with contextlib.suppress(BrokerError):
+                await connection.open()
+                await connection.lost
+            connection.close(politely=False)
+    assert faults == []
+
+
+async def sends(noise: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+    writer.write(noise)
+    await writer.drain()
+    writer.close()

@@ -121,7 +121,7 @@ async def test_a_wrong_password_is_said_once(tmp_path: Path, caplog: pytest.LogC
 async def test_a_topic_that_the_broker_forbids_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "acl").write_text("topic read #\ntopic write device/+/status\n", encoding="utf-8")
     async with broker(tmp_path, f"acl_file {tmp_path}/acl") as one, at_work(made(Log(), port=one.port)):
-        await wait_for(lambda: f"does not take {ROOT}/state: refused: Not authorized" in caplog.text, caplog.text)
+        await wait_for(lambda: f"does not allow {ROOT}/state: refused: Not authorized" in caplog.text, caplog.text)
 
 
 @pytest.mark.parametrize(
@@ -154,3 +154,30 @@ async def test_events_arrive_once_in_order_and_what_the_broker_has_is_remembered
     assert listener.of(f"{ROOT}/event") == [
         b'{"id": "bms_SB0123456789-event-%d", "code": "%d"}' % (n, n) for n in (*range(51, 251), 900)
     ]
+
+
+async def test_what_may_not_be_said_or_heard_leaves_the_rest_and_the_connection(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "acl").write_text(f"topic write {ROOT}/state\ntopic write {ROOT}/status\n", encoding="utf-8")
+    caplog.set_level(logging.INFO)
+    log = Log()
+    log.logged = [LoggedEvent(sequence=1, event={})]
+    table = {"commands": True, "homeassistant": True}
+    async with broker(tmp_path, f"acl_file {tmp_path}/acl") as one, at_work(made(log, port=one.port, **table)):
+        await wait_for(lambda: f"does not allow {ROOT}/event, it waits" in caplog.text, caplog.text)
+        await asyncio.sleep(1.0)  # long enough to have come back twice
+    assert caplog.text.count("connected to the MQTT broker") == 1
+    assert "no MQTT broker" not in caplog.text
+    assert {"event": 1} not in [{"event": slot.get("event")} for slot in log.slots.values()]
+
+
+async def test_a_broker_that_throws_us_out_is_asked_ever_more_seldom(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two of the same name throw each other out."""
+    caplog.set_level(logging.INFO)
+    async with broker(tmp_path) as one, at_work(made(Log(), port=one.port)), at_work(made(Log(), port=one.port)):
+        await asyncio.sleep(3.0)
+    assert caplog.text.count("no MQTT broker") <= 2
+    assert caplog.text.count("connected to the MQTT broker") < 10

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import NoReturn
 from smallbms.config_tables import MqttTable
 from smallbms.core.state import Snapshot
 from smallbms.errors import ConfigError, SettingsError
-from smallbms.publish.mqtt.connection import BrokerError, Connection, Login, Message, OldBrokerError
+from smallbms.publish.mqtt.connection import BrokerError, Connection, Login, Message, OldBrokerError, RefusedError
 from smallbms.publish.mqtt.dial import Secure, dial
 from smallbms.publish.mqtt.notes import Notes
 from smallbms.publish.mqtt.speaker import Speaker
@@ -22,6 +23,7 @@ from smallbms.publish.mqtt.uplink import Uplink
 
 FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 60.0
+STEADY_S = 10.0
 GOODBYE_S = 0.5
 
 _log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ class MqttPublisher:
         self._version5 = True
         self._retry_s = FIRST_RETRY_S
         self._failed = False
+        self._connected_at_s = math.inf
         self._refused: set[str] = set()
 
     @property
@@ -66,20 +69,28 @@ class MqttPublisher:
         self._uplink.wake()
 
     async def run(self) -> NoReturn:
-        """Be connected, and again after each loss with a growing, jittered pause."""
+        """Be connected, and again after each loss with a growing, jittered pause.
+
+        Only a connection that held for a while counts: a broker that takes us and throws us out is not asked at once.
+        """
+        loop = asyncio.get_running_loop()
         while True:
+            self._connected_at_s = math.inf
             try:
                 await self._serve()
             except OldBrokerError:
                 self._version5 = False
                 continue
             except (OSError, BrokerError) as error:
-                self._report(_why(error))
+                why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            if loop.time() - self._connected_at_s >= STEADY_S:
+                self._retry_s, self._failed = FIRST_RETRY_S, False
+            self._report(why)
             await asyncio.sleep(self._retry_s * random.uniform(0.5, 1.0))  # not all clients of a broker at once
             self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
 
-    async def _serve(self) -> None:
-        """Connect, say what is, and stay until the connection is lost or this is cancelled."""
+    async def _serve(self) -> NoReturn:
+        """Connect, say what is, and stay until the connection is lost (BrokerError) or this is cancelled."""
         table, topics = self._table, self._topics
         login = Login(client_id=topics.client_id, user=table.user, password=self._password, will=topics.will)
         socket = await dial(table.host, table.port_used, self._secure)
@@ -88,19 +99,24 @@ class MqttPublisher:
         )  # fmt: skip
         try:
             await connection.open()
-            filters = [name for speaker in self._speakers for name in speaker.filters]
-            if filters:
-                await connection.subscribe(*filters)
+            await self._listen(connection)
             self._begin(connection)
             await self._until_lost(connection)
         finally:
             await self._end(connection)
 
+    async def _listen(self, connection: Connection) -> None:
+        """Subscribe; who may not listen may still speak."""
+        filters = [name for speaker in self._speakers for name in speaker.filters]
+        if filters:
+            try:
+                await connection.subscribe(*filters)
+            except RefusedError as error:
+                self._warn_once(", ".join(filters), error)
+
     def _begin(self, connection: Connection) -> None:
         _log.info("connected to the MQTT broker %s", self._table.host)
-        self._failed = False
-        self._retry_s = FIRST_RETRY_S
-        self._refused.clear()
+        self._connected_at_s = asyncio.get_running_loop().time()
         self._connection = connection
         for speaker in self._speakers:
             speaker.begin()
@@ -109,26 +125,28 @@ class MqttPublisher:
         self._notes.has_discovered(self._table.homeassistant)
         self._pump()
 
-    async def _until_lost(self, connection: Connection) -> None:
+    async def _until_lost(self, connection: Connection) -> NoReturn:
         sending = asyncio.create_task(self._uplink.run(connection))
         try:
             await asyncio.wait((connection.lost, sending), return_when=asyncio.FIRST_COMPLETED)
-            if connection.lost.done():
-                raise BrokerError(connection.lost.result())
-            await sending
+            if not connection.lost.done():
+                await sending
+            raise BrokerError(connection.lost.result())
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
 
     async def _end(self, connection: Connection) -> None:
-        """Say goodbye where that still reaches the broker."""
+        """Say goodbye where that still reaches the broker; else it says the will for us."""
+        politely = False
         if self._connection is not None and not connection.lost.done():
             with contextlib.suppress(TimeoutError, BrokerError):
                 async with asyncio.timeout(GOODBYE_S):
                     last = [connection.publish(word) for speaker in self._speakers for word in speaker.goodbye()]
                     await asyncio.gather(*last)
+                    politely = True
         self._connection = None
-        connection.close()
+        connection.close(politely=politely)
 
     def _pump(self) -> None:
         """Send what is due, in turn, as long as the socket takes it: what is newer replaces what has to wait."""
@@ -145,9 +163,13 @@ class MqttPublisher:
     def _said(self, speaker: Speaker, topic: str, done: asyncio.Future[None]) -> None:
         speaker.delivered(topic)
         error = None if done.cancelled() else done.exception()
-        if error is not None and not self._lost and topic not in self._refused:
+        if isinstance(error, RefusedError):
+            self._warn_once(topic, error)
+
+    def _warn_once(self, topic: str, error: RefusedError) -> None:
+        if topic not in self._refused:
             self._refused.add(topic)
-            _log.warning("the MQTT broker %s does not take %s: %s", self._table.host, topic, error)
+            _log.warning("the MQTT broker %s does not allow %s: %s", self._table.host, topic, error)
 
     @property
     def _is_writable(self) -> bool:
@@ -186,7 +208,3 @@ def _password(table: MqttTable) -> str | None:
         return Path(table.password_file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"[[mqtt]] {table.host}: password_file cannot be read: {error}") from error
-
-
-def _why(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from paho.mqtt import MQTTException
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -22,10 +25,16 @@ KEEPALIVE_S = 30
 INFLIGHT = 20
 PACKET_LIMIT = 2 * 1024 * 1024  # bytes that a broker may send us at once (MQTT 5): what is larger gets no answer
 UNSUPPORTED_VERSION = frozenset({1, 0x84})  # of CONNACK: MQTT 3.1.1, MQTT 5
+# What paho-mqtt raises over bytes that are no MQTT: whatever a broker sends may not end more than its connection.
+GARBAGE = (MQTTException, struct.error, ValueError, LookupError, TypeError, AttributeError, AssertionError, OSError)
 
 
 class BrokerError(LinkError):
     """A broker that cannot be had, or that refuses."""
+
+
+class RefusedError(BrokerError):
+    """What this broker does not allow us; the connection stands."""
 
 
 class OldBrokerError(BrokerError):
@@ -86,6 +95,7 @@ class Connection:
         self._socket = connected
         self._accepted: asyncio.Future[None] = self._loop.create_future()
         self._waiting: dict[int, asyncio.Future[None]] = {}
+        self._came: deque[Message] = deque()  # handed on outside of paho: its errors are not ours
         self._housekeeping: asyncio.TimerHandle | None = None
         self.lost: asyncio.Future[str] = self._loop.create_future()
         protocol = MQTTProtocolVersion.MQTTv5 if version5 else MQTTProtocolVersion.MQTTv311
@@ -131,7 +141,7 @@ class Connection:
     def publish(self, message: Message) -> asyncio.Future[None]:
         """Send; what comes back is done once the broker has it (QoS 1) or the socket took it (QoS 0).
 
-        It fails with BrokerError if the broker refuses it, or the connection is lost.
+        It fails with RefusedError if the broker does not take it, with BrokerError if the connection is lost.
         """
         done: asyncio.Future[None] = self._loop.create_future()
         done.add_done_callback(_look)
@@ -145,7 +155,7 @@ class Connection:
         return done
 
     async def subscribe(self, *filters: str, qos: int = 1) -> None:
-        """Ask for what comes on these; raise BrokerError if one is refused."""
+        """Ask for what comes on these; raise RefusedError if one is refused."""
         _, mid = self._client.subscribe([(name, qos) for name in filters])
         if mid is None:
             raise BrokerError("not subscribed: the connection is gone")
@@ -181,10 +191,16 @@ class Connection:
             self._loop.remove_writer(self._socket)
 
     def _read(self) -> None:
-        result = self._client.loop_read()
-        pending = getattr(self._socket, "pending", None)  # what TLS has decrypted already wakes nobody
-        while result == MQTTErrorCode.MQTT_ERR_SUCCESS and pending is not None and pending():
+        try:
             result = self._client.loop_read()
+            pending = getattr(self._socket, "pending", None)  # what TLS has decrypted already wakes nobody
+            while result == MQTTErrorCode.MQTT_ERR_SUCCESS and pending is not None and pending():
+                result = self._client.loop_read()
+        except GARBAGE as error:
+            self._end(f"what came is no MQTT: {error!r}")
+            return
+        while self._came and not self.lost.done():
+            self._on_message(self._came.popleft())
         self._check(result)
 
     def _write(self) -> None:
@@ -241,7 +257,7 @@ class Connection:
             topic = message.topic
         except UnicodeDecodeError:
             return  # nothing of ours is called so
-        self._on_message(Message(topic, bytes(message.payload), message.qos, message.retain))
+        self._came.append(Message(topic, bytes(message.payload), message.qos, message.retain))
 
     def _published(
         self, client: Client, data: object, mid: int, reason: ReasonCode, properties: Properties | None
@@ -261,7 +277,7 @@ class Connection:
         if refusal is None:
             done.set_result(None)
         else:
-            done.set_exception(BrokerError(refusal))
+            done.set_exception(RefusedError(refusal))
 
 
 def _properties(kind: int, **values: Any) -> Properties:

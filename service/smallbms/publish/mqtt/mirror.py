@@ -8,7 +8,6 @@ Never under the id of a GX that is bridged to the same broker.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -92,9 +91,9 @@ class VenusMirror:
             self._waiting.update((message.topic, message) for message in self._greeting(self._snapshot))
         if now_s < self._alive_until_s and now_s >= self._heartbeat_s:
             self._heartbeat_s = now_s + HEARTBEAT_S
-            self._queue("heartbeat", {"value": int(time.time())})
+            self._queue("heartbeat", {"value": int(self._snapshot.wall_s)})
         if not self._waiting and self._completed:
-            return self._completion(self._completed.pop(0))
+            return self._completion(self._completed.pop(0), self._snapshot)
         return self._waiting.pop(next(iter(self._waiting))) if self._waiting else None
 
     def delivered(self, topic: str) -> None:
@@ -116,7 +115,7 @@ class VenusMirror:
             self._keep_alive(message.payload, now_s)
         elif kind == "R" and (rest == place or rest.startswith(f"{place}/")):
             self._read(rest.removeprefix(place))
-        elif kind == "W" and rest.startswith(f"{place}/"):
+        elif kind == "W" and self._commands and rest.startswith(f"{place}/"):
             self._write(rest.removeprefix(place), message.payload)
 
     def _keep_alive(self, payload: bytes, now_s: float) -> None:
@@ -179,8 +178,8 @@ class VenusMirror:
         topic = f"N/{self._id}/{place}"
         self._waiting[topic] = Message(topic, json.dumps(payload).encode())
 
-    def _completion(self, echo: object) -> Message:
-        payload: dict[str, object] = {"value": int(time.time())}
+    def _completion(self, echo: object, snapshot: Snapshot) -> Message:
+        payload: dict[str, object] = {"value": int(snapshot.wall_s)}
         if echo is not None:
             payload[_ECHO] = echo
         return Message(f"N/{self._id}/full_publish_completed", json.dumps(payload).encode())

@@ -128,7 +128,7 @@ class OwnTopics:
                 self.begin()
             return
         root, _, name = message.topic.rpartition("/")
-        if root != f"{self.root}/set" or message.retain:
+        if not self._commands or root != f"{self.root}/set" or message.retain:
             return
         try:
             value = wish_in(name, message.payload)

@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
 from smallbms.errors import StoreError
-from smallbms.publish.mqtt.connection import Connection, Message
+from smallbms.publish.mqtt.connection import Connection, Message, RefusedError
 from smallbms.publish.mqtt.notes import Kind, Notes
 
 BATCH = 100
-LOOK_AGAIN_S = 30.0  # if the log could not be read
+LOOK_AGAIN_S = 30.0  # if the log could not be read, or the broker does not allow it
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ class Uplink:
         }
         self._notes = notes
         self._news = asyncio.Event()
+        self._refused: set[Kind] = set()
 
     def wake(self) -> None:
         """There may be more in the event log."""
@@ -64,8 +65,21 @@ class Uplink:
     async def _drain(self, kind: Kind, connection: Connection) -> None:
         while waiting := await self._waiting(kind):
             for logged in waiting:
-                await connection.publish(self._message(kind, logged))
+                await self._deliver(kind, logged, connection)
                 self._notes.has(kind, logged.sequence)
+
+    async def _deliver(self, kind: Kind, logged: Logged, connection: Connection) -> None:
+        """Until the broker has it: one that does not allow it is asked again, seldom."""
+        message = self._message(kind, logged)
+        while True:
+            try:
+                await connection.publish(message)
+                return
+            except RefusedError as error:
+                if kind not in self._refused:
+                    self._refused.add(kind)
+                    _log.warning("the broker does not allow %s, it waits: %s", message.topic, error)
+                await asyncio.sleep(LOOK_AGAIN_S)
 
     async def _waiting(self, kind: Kind) -> Sequence[Logged]:
         while True:
