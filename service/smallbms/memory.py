@@ -71,7 +71,7 @@ def machine_seed(files: tuple[Path, ...] = IDENTITY_FILES) -> str | None:
 
 
 def portal_id(unique_id: Path = IDENTITY_FILES[0], network: Path = Path("/sys/class/net")) -> str:
-    """The VRM portal id, 12 hex digits: a GX's own, else the first adapter's MAC address, else of the machine's seed."""
+    """The VRM portal id, 12 hex digits: a GX's own, else the first adapter's MAC, else of the machine's seed."""
     for file in (unique_id, *sorted(device.parent / "address" for device in network.glob("*/device"))):
         with contextlib.suppress(OSError):
             text = file.read_text(encoding="ascii", errors="replace").strip().lower().replace(":", "")
