@@ -9,7 +9,8 @@ import pytest
 
 from configurations import BATTERY, DRIVERS, FULL, OUTPUTS, SHARED, SMALLEST, SOURCE, batteries, config
 from smallbms.config import parse
-from smallbms.config_tables import BankTable, Battery, DBusTable, ServiceTable, StoreTable, VbatTable
+from smallbms.config_batteries import SerialBattery
+from smallbms.config_tables import BankTable, DBusTable, ServiceTable, StoreTable, VbatTable
 from smallbms.errors import ConfigError
 from smallbms.model import Member
 from smallbms.outputs import pinout
@@ -33,7 +34,7 @@ def test_a_full_file_is_read_as_written() -> None:
         (2, "my-pack", False),
     ]
     first = read.batteries[0]
-    assert isinstance(first, Battery)
+    assert isinstance(first, SerialBattery)
     assert (first.baud, first.poll_s, first.board_sensors, first.address) == (9600, 1.0, (3,), None)
     assert read.vbat == VbatTable(path="/sys/bus/iio/devices/iio:device0/in_voltage0_raw", volts_per_count=0.0189)
     assert read.store.directory == "/data/conf/bank-two"

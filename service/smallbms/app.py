@@ -14,16 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from smallbms import __version__, drivers, openssl
+from smallbms import __version__, openssl, wiring
 from smallbms.config import Config
-from smallbms.config_tables import Battery, SimulatedBattery
 from smallbms.core import engine, saving
 from smallbms.core.state import EngineState, Snapshot
 from smallbms.errors import BmsError, ConfigError
 from smallbms.inputs.vbat import VbatFile
-from smallbms.links.base import Link
-from smallbms.links.serial import SerialLine
-from smallbms.links.simulated import SimulatedLink
 from smallbms.loop import Loop
 from smallbms.memory import DEVICE, ENGINE, SETTINGS, Memory, machine_seed, new_serial, portal_id
 from smallbms.model import BatteryReading, DeviceIdentity
@@ -109,7 +105,7 @@ async def _serve(config: Config, options: Options) -> None:
 async def _run(config: Config, options: Options, store: Store, socket_path: str, own: OwnOutputs | None) -> None:
     settings = await _load(store, SETTINGS)
     loop, vbat = await _assemble(config, store, Memory(store), settings, socket_path)
-    links = _links(config, loop.on_reading, options.drive)
+    links = wiring.links(config, loop.on_reading, options.drive.readings if options.drive else None)
     loop.attach(links)
     kept_alive = DIRECTORY / config.service.name
     watchdog = WatchdogFile(kept_alive, lambda: loop.stepped_at_s) if config.service.watchdog_file else None
@@ -265,7 +261,7 @@ async def _identity(config: Config, store: Store, memory: Memory) -> DeviceIdent
         version=__version__,
         product_id=config.service.product_id,
         instance=config.service.instance,
-        connection=", ".join(dict.fromkeys(_connection(battery) for battery in config.batteries)),
+        connection=", ".join(dict.fromkeys(battery.where for battery in config.batteries)),
     )
 
 
@@ -274,35 +270,6 @@ async def _load(store: Store, name: str) -> Mapping[str, Any] | None:
     for notice in result.notices:
         _log.warning("%s", notice)
     return result.data
-
-
-def _connection(battery: Battery | SimulatedBattery) -> str:
-    return "simulated" if isinstance(battery, SimulatedBattery) else f"{battery.driver} on {Path(battery.port).name}"
-
-
-def _links(config: Config, on_reading: Callable[[int, BatteryReading], None], drive: Driven | None) -> tuple[Link, ...]:
-    """One link for each port; the simulated batteries share one."""
-    lines: dict[str, dict[int, Battery]] = {}
-    simulated = []
-    for number, battery in enumerate(config.batteries, 1):
-        if isinstance(battery, SimulatedBattery):
-            simulated.append(number)
-        else:
-            lines.setdefault(battery.port, {})[number] = battery
-    links: list[Link] = [_line(port, batteries, on_reading) for port, batteries in lines.items()]
-    if simulated and drive is not None:
-        links.append(SimulatedLink(drive.readings, simulated, on_reading=on_reading))
-    return tuple(links)
-
-
-def _line(port: str, batteries: Mapping[int, Battery], on_reading: Callable[[int, BatteryReading], None]) -> SerialLine:
-    units = {
-        number: drivers.make(b.driver, port=port, unit=b.address or 1, board_sensors=b.board_sensors)
-        for number, b in batteries.items()
-    }
-    first = next(iter(batteries.values()))
-    baud = first.baud or next(iter(units.values())).INFO.baud
-    return SerialLine(port, units, baud=baud, poll_s=first.poll_s, on_reading=on_reading)
 
 
 def _everyone(publish: Iterable[Callable[[Snapshot], None]], options: Options) -> Callable[[Snapshot], None]:

@@ -15,7 +15,7 @@
     charge_disconnect = 17
     load_disconnect = 27
 
-All tables: config_tables.py. Every fault of a file is found in one reading.
+All tables: config_tables.py, those of the batteries config_batteries.py. Every fault of a file is found in one reading.
 """
 
 from __future__ import annotations
@@ -26,14 +26,12 @@ from pathlib import Path
 from typing import Any
 
 from smallbms import config_rules as rules
+from smallbms.config_batteries import SIMULATED, Battery, SerialBattery, SimulatedBattery
 from smallbms.config_tables import (
-    SIMULATED,
-    AnyBattery,
     BankTable,
     DBusTable,
     MqttTable,
     ServiceTable,
-    SimulatedBattery,
     StoreTable,
     VbatTable,
     read_table,
@@ -53,7 +51,7 @@ class Config:
     """A checked configuration file; `outputs` and `remote` are as written, for the outputs process."""
 
     bank: BankTable
-    batteries: tuple[AnyBattery, ...]
+    batteries: tuple[Battery, ...]
     models: Mapping[str, BatteryModel]
     outputs: Mapping[str, Any]
     remote: Mapping[str, Any] | None
@@ -63,7 +61,7 @@ class Config:
     dbus: DBusTable
     brokers: tuple[MqttTable, ...] = ()
 
-    def model_of(self, battery: AnyBattery) -> BatteryModel | None:
+    def model_of(self, battery: Battery) -> BatteryModel | None:
         """Return the stated model of a battery; None = to be found by cell count and capacity."""
         return rules.model_of(battery, self.models)
 
@@ -94,7 +92,7 @@ class Config:
                 said.append(f"[[battery]] {number} has no cell temperature: charging a frozen battery is not prevented")
             if isinstance(battery, SimulatedBattery):
                 said.append(f"[[battery]] {number} is simulated")
-            elif battery.port.startswith(UNSTABLE_PORTS):
+            elif isinstance(battery, SerialBattery) and battery.port.startswith(UNSTABLE_PORTS):
                 said.append(f"[[battery]] {number} port {battery.port} may change its name: use /dev/serial/by-id/")
         return tuple(said)
 

@@ -6,15 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from smallbms.batteries import BATTERIES, MOST_BATTERIES, custom_model, model_named, system_voltage
-from smallbms.config_tables import (
-    SIMULATED,
-    AnyBattery,
-    BankTable,
-    Battery,
-    MqttTable,
-    SimulatedBattery,
-    read_table,
-)
+from smallbms.config_batteries import WIRES, Battery, SerialBattery
+from smallbms.config_tables import BankTable, MqttTable, read_table
 from smallbms.errors import ConfigError, OutputError
 from smallbms.model import BatteryModel
 from smallbms.outputs import pinout
@@ -38,18 +31,17 @@ def read_models(given: object, faults: list[str]) -> dict[str, BatteryModel]:
     return models
 
 
-def read_batteries(given: object, drivers: Collection[str], faults: list[str]) -> dict[int, AnyBattery]:
+def read_batteries(given: object, drivers: Collection[str], faults: list[str]) -> dict[int, Battery]:
     """Return the [[battery]] tables by number; a wrong one is left out."""
     if not isinstance(given, list) or not given:
         faults.append("[[battery]] is missing; one for each battery, in two brackets")
         return {}
-    batteries: dict[int, AnyBattery] = {}
+    batteries: dict[int, Battery] = {}
     for number, table in enumerate(given, 1):
         driver = table.get("driver") if isinstance(table, dict) else None
-        if isinstance(driver, str) and driver not in (*drivers, SIMULATED):
-            faults.append(f"{_where(number)} {refusal('driver', driver, ', '.join([*drivers, SIMULATED]))}")
-        kind: type[Battery] | type[SimulatedBattery] = SimulatedBattery if driver == SIMULATED else Battery
-        battery = read_table(kind, table, _where(number), faults)
+        if isinstance(driver, str) and driver not in (*drivers, *WIRES):
+            faults.append(f"{_where(number)} {refusal('driver', driver, ', '.join([*drivers, *WIRES]))}")
+        battery = read_table(WIRES.get(str(driver), SerialBattery), table, _where(number), faults)
         if battery is not None:
             batteries[number] = battery
     return batteries
@@ -104,9 +96,7 @@ def pin_faults(outputs: object, remote: object) -> Iterator[str]:
         yield str(error)
 
 
-def battery_faults(
-    batteries: Mapping[int, AnyBattery], own_models: object, drivers: Mapping[str, bool]
-) -> Iterator[str]:
+def battery_faults(batteries: Mapping[int, Battery], own_models: object, drivers: Mapping[str, bool]) -> Iterator[str]:
     """Each battery by itself: its model is in the table or in `own_models`, right or wrong; its address is one."""
     known = [*(model.name for model in BATTERIES), *(own_models if isinstance(own_models, dict) else ())]
     for number, battery in batteries.items():
@@ -114,22 +104,22 @@ def battery_faults(
         if battery.model is not None and battery.model not in known:
             allowed = f"{', '.join(known)}, or the name of a [model.<name>]"
             yield f"{where} {refusal('model', battery.model, allowed)}"
-        if isinstance(battery, Battery) and battery.address is not None and drivers.get(battery.driver) is False:
+        if isinstance(battery, SerialBattery) and battery.address is not None and drivers.get(battery.driver) is False:
             yield f"{where} {refusal('address', battery.address, f'none: {battery.driver} has no addresses')}"
 
 
-def line_faults(batteries: Mapping[int, AnyBattery], drivers: Mapping[str, bool]) -> Iterator[str]:
+def line_faults(batteries: Mapping[int, Battery], drivers: Mapping[str, bool]) -> Iterator[str]:
     """Batteries that share a port: told apart by address, and one way to talk to all."""
-    lines: dict[str, dict[int, Battery]] = {}
+    lines: dict[str, dict[int, SerialBattery]] = {}
     for number, battery in batteries.items():
-        if isinstance(battery, Battery):
+        if isinstance(battery, SerialBattery):
             lines.setdefault(battery.port, {})[number] = battery
     for line in lines.values():
         if len(line) > 1:
             yield from _shared_line_faults(line, drivers)
 
 
-def _shared_line_faults(line: Mapping[int, Battery], drivers: Mapping[str, bool]) -> Iterator[str]:
+def _shared_line_faults(line: Mapping[int, SerialBattery], drivers: Mapping[str, bool]) -> Iterator[str]:
     first = min(line)
     taken: dict[int, int] = {}
     for number, battery in line.items():
@@ -148,9 +138,7 @@ def _shared_line_faults(line: Mapping[int, Battery], drivers: Mapping[str, bool]
                 yield f"{where} {refusal(key, value, f'{there}, as for [[battery]] {first} on the same port')}"
 
 
-def bank_faults(
-    bank: BankTable, batteries: Mapping[int, AnyBattery], models: Mapping[str, BatteryModel]
-) -> Iterator[str]:
+def bank_faults(bank: BankTable, batteries: Mapping[int, Battery], models: Mapping[str, BatteryModel]) -> Iterator[str]:
     """How many, of which model, how many in series (manual §2.1)."""
     count, series = len(batteries), bank.series or 1
     stated = {battery.model: model_of(battery, models) for battery in batteries.values() if battery.model}
@@ -167,7 +155,7 @@ def bank_faults(
             yield f"[bank] series = {series} of {model.nominal_v:g} V is no 12, 24 or 48 V system"
 
 
-def model_of(battery: AnyBattery, models: Mapping[str, BatteryModel]) -> BatteryModel | None:
+def model_of(battery: Battery, models: Mapping[str, BatteryModel]) -> BatteryModel | None:
     """Return the stated model of a battery."""
     if battery.model is None:
         return None

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from smallbms.wording import refusal, span
 
-SIMULATED = "simulated"
-POLL_S = 0.4  # under the 0.5 s of the engine: a reading and not a timer makes the step, and a high cell is seen sooner
 LYNX_IDS = range(0xA3E3, 0xA3E7 + 1)
 ABSOLUTE = r"^/"
 MQTT_PORT, MQTTS_PORT = 1883, 8883
-Temperature = Annotated[Literal["sensors", "none"], Field(description='"sensors" or "none"')]
 
 
-def _number(default: float | None, lowest: float, highest: float, unit: str = "", **more: Any) -> Any:
+def number(default: float | None, lowest: float, highest: float, unit: str = "", **more: Any) -> Any:
     return Field(default=default, ge=lowest, le=highest, description=span(lowest, highest, unit), **more)
 
 
-def _text(default: str | None, allowed: str, pattern: str = ".") -> Any:
+def text(default: str | None, allowed: str, pattern: str = ".") -> Any:
     return Field(default=default, pattern=pattern, description=allowed)
 
 
@@ -33,57 +30,28 @@ class Table(BaseModel):
 class BankTable(Table):
     """[bank]: what cannot be found by measuring; `series` only where no Vbat is."""
 
-    series: int | None = _number(None, 1, 4)
-    host_current_a: float | None = _number(None, 0, 20, "A")
-
-
-class Battery(Table):
-    """[[battery]]: one battery on a wire; without `model`, cell count and capacity give it."""
-
-    driver: str = Field(description="the name of a driver")
-    port: str = Field(pattern=ABSOLUTE, description="a path, best one of /dev/serial/by-id/")
-    baud: int | None = _number(None, 1200, 1_000_000)
-    address: int | None = _number(None, 0, 255)
-    model: str | None = _text(None, "the name of a model")
-    temperature: Temperature = "sensors"
-    board_sensors: tuple[Annotated[int, Field(ge=1, le=32)], ...] = Field(
-        default=(), strict=False, description="the positions, 1…32, of sensors that are not at cells"
-    )
-    poll_s: float = _number(POLL_S, 0.25, 2, "s")
-
-
-class SimulatedBattery(Table):
-    """[[battery]] with driver = "simulated"."""
-
-    driver: Literal["simulated"]
-    model: str = Field(pattern=".", description="the name of a model")
-    temperature: Temperature = "sensors"
-    soc_pct: float = _number(60.0, 0, 100, "%")
-    temperature_c: float = _number(20.0, -30, 70, "°C")
-    seed: int = _number(1, 0, 2**31)
-
-
-AnyBattery = Battery | SimulatedBattery
+    series: int | None = number(None, 1, 4)
+    host_current_a: float | None = number(None, 0, 20, "A")
 
 
 class VbatTable(Table):
     """[vbat]: the voltage of the whole bank, from a file that holds a number (an ADC channel of the kernel)."""
 
     path: str = Field(pattern=ABSOLUTE, description="a path, as /sys/bus/iio/devices/iio:device0/in_voltage0_raw")
-    volts_per_count: float = _number(1.0, 1e-6, 1000, "V")
+    volts_per_count: float = number(1.0, 1e-6, 1000, "V")
 
 
 class StoreTable(Table):
     """[store]: where the state is kept, if not where the system has its place for it."""
 
-    directory: str | None = _text(None, "a path from the root", ABSOLUTE)
+    directory: str | None = text(None, "a path from the root", ABSOLUTE)
 
 
 class ServiceTable(Table):
     """[service]: who this is on the bus, and whether its death reboots a GX."""
 
-    name: str = _text("dbus-smallbms-ng", "1…40 small letters, digits and hyphens", r"^[a-z0-9-]{1,40}$")
-    instance: int = _number(1, 0, 511)
+    name: str = text("dbus-smallbms-ng", "1…40 small letters, digits and hyphens", r"^[a-z0-9-]{1,40}$")
+    instance: int = number(1, 0, 511)
     product_id: int = Field(
         default=0xFFFF,
         ge=0,
@@ -103,7 +71,7 @@ class ServiceTable(Table):
 class DBusTable(Table):
     """[dbus]: which bus, and whether settings are also kept in a GX's localsettings."""
 
-    bus: str = _text("system", '"system", "session" or an address as unix:path=/…', r"^(system|session|(unix|tcp):.+)$")
+    bus: str = text("system", '"system", "session" or an address as unix:path=/…', r"^(system|session|(unix|tcp):.+)$")
     localsettings: bool = Field(default=True, description="true or false")
 
 
@@ -111,15 +79,15 @@ class MqttTable(Table):
     """[[mqtt]]: a broker that is told everything."""
 
     host: str = Field(pattern=r"^[^\s/]+$", description="a host name or address")
-    port: int | None = _number(None, 1, 65535)
+    port: int | None = number(None, 1, 65535)
     tls: bool = Field(default=False, description="true or false")
-    ca_file: str | None = _text(None, "a path from the root", ABSOLUTE)
-    pinned_certificate: str | None = _text(None, "a path from the root", ABSOLUTE)
-    client_certificate: str | None = _text(None, "a path from the root", ABSOLUTE)
-    client_key: str | None = _text(None, "a path from the root", ABSOLUTE)
-    user: str | None = _text(None, "a user name")
-    password: str | None = _text(None, "a password")
-    password_file: str | None = _text(None, "a path from the root", ABSOLUTE)
+    ca_file: str | None = text(None, "a path from the root", ABSOLUTE)
+    pinned_certificate: str | None = text(None, "a path from the root", ABSOLUTE)
+    client_certificate: str | None = text(None, "a path from the root", ABSOLUTE)
+    client_key: str | None = text(None, "a path from the root", ABSOLUTE)
+    user: str | None = text(None, "a user name")
+    password: str | None = text(None, "a password")
+    password_file: str | None = text(None, "a path from the root", ABSOLUTE)
     commands: bool = Field(default=False, description="true or false")
     homeassistant: bool = Field(default=False, description="true or false")
     venus: bool = Field(default=False, description="true or false")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 
 from smallbms.changes import Acknowledge, Change
@@ -16,7 +16,7 @@ from smallbms.core.state import EngineState, Inputs, Snapshot
 from smallbms.door import Door
 from smallbms.links.base import Link
 from smallbms.memory import Memory
-from smallbms.model import BankSpec, BatteryReading, Decision, DeviceIdentity, Event, Measurement, Reason
+from smallbms.model import BankSpec, BatteryReading, Decision, DeviceIdentity, Event, Measurement, Reason, ShuntReading
 from smallbms.outputs.client import OutputsClient
 from smallbms.readback import Follower
 from smallbms.settings import Settings
@@ -51,6 +51,7 @@ class Loop:
         pins: dict[str, object],
         readable_before: frozenset[int],
         vbat_v: Callable[[], float | None] = lambda: None,
+        shunt: Callable[[], ShuntReading | None] = lambda: None,
     ) -> None:
         self.door = Door(settings, self._changed)
         self.outputs = OutputsClient(outputs_path, pins, on_state=self._outputs_spoke)
@@ -62,6 +63,7 @@ class Loop:
         self._store = store
         self._memory = memory
         self._vbat_v = vbat_v
+        self._shunt = shunt
         self._readable_before = readable_before
         self._links: tuple[Link, ...] = ()
         self._readings: dict[int, BatteryReading] = {}
@@ -75,6 +77,7 @@ class Loop:
         self._newcomer = True  # no outputs process without an open update was met yet: it is not us that it replaces
         self._greeting = True  # the outputs process answers first: a fast battery must not make a fault of its absence
         self._near_limit: frozenset[int] = frozenset()
+        self._bleed: Mapping[int, frozenset[int]] = {}
 
     @property
     def stepped_at_s(self) -> float:
@@ -123,7 +126,9 @@ class Loop:
             self._timer.cancel()
         now_s, wall_s = time.monotonic(), time.time()
         changes = self.door.take()
-        self._measurement = Measurement(readings=self._readings, previous=self._previous, vbat_v=self._vbat_v())
+        self._measurement = Measurement(
+            readings=self._readings, previous=self._previous, vbat_v=self._vbat_v(), shunt=self._shunt()
+        )
         self._state, decision = engine.step(
             self._state,
             Inputs(
@@ -160,6 +165,10 @@ class Loop:
             self._near_limit = decision.near_limit
             for link in self._links:
                 link.set_near_limit(decision.near_limit & link.numbers)
+        if decision.bleed != self._bleed:
+            self._bleed = decision.bleed
+            for link in self._links:
+                link.balance({number: cells for number, cells in decision.bleed.items() if number in link.numbers})
 
     def _remember(self, decision: Decision, changes: tuple[Change, ...], wall_s: float) -> None:
         model = decision.bank.model

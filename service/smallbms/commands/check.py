@@ -11,7 +11,7 @@ from pathlib import Path
 from smallbms import drivers
 from smallbms.commands.peer import BUS_ITEM
 from smallbms.config import Config, load
-from smallbms.config_tables import Battery
+from smallbms.config_batteries import SerialBattery
 from smallbms.errors import ConfigError
 from smallbms.links.timing import round_time_s
 from smallbms.outputs.gpio import Chip
@@ -58,13 +58,13 @@ def known_drivers() -> dict[str, bool]:
 
 def line_rounds_s(config: Config) -> dict[str, float]:
     """The time of a full round of each line with its costliest member silent."""
-    lines: dict[str, list[Battery]] = {}
+    lines: dict[str, list[SerialBattery]] = {}
     for battery in config.batteries:
-        if isinstance(battery, Battery):
+        if isinstance(battery, SerialBattery):
             lines.setdefault(battery.port, []).append(battery)
     rounds = {}
     for port, batteries in lines.items():
-        units = [drivers.make(b.driver, port=port, unit=b.address or 1) for b in batteries]
+        units = [drivers.make(b.driver, port=port, unit=1 if b.address is None else b.address) for b in batteries]
         rounds[port] = round_time_s(units, batteries[0].baud or units[0].INFO.baud)
     return rounds
 

@@ -19,7 +19,7 @@ from smallbms.commands.check import known_drivers
 from smallbms.commands.private_bus import may_own_names, private_bus
 from smallbms.commands.serve import stop_on_signals
 from smallbms.config import Config, parse
-from smallbms.config_tables import SimulatedBattery as SimulatedTable
+from smallbms.config_batteries import SimulatedBattery as SimulatedTable
 from smallbms.core.state import Snapshot
 from smallbms.drivers.simulated import SimulatedBattery
 from smallbms.emulators.jbd import serve_jbd

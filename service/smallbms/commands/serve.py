@@ -13,7 +13,7 @@ from pathlib import Path
 from smallbms.app import Driven, Options, serve
 from smallbms.commands.check import known_drivers, refuse_slow_lines
 from smallbms.config import Config, load
-from smallbms.config_tables import SimulatedBattery
+from smallbms.config_batteries import SimulatedBattery
 from smallbms.outputs.notify import Notifier
 from smallbms.places import runtime_directory, state_directory
 

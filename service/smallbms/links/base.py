@@ -45,3 +45,19 @@ class Link(Protocol):
 
     def set_near_limit(self, numbers: Collection[int]) -> None:
         """Read these batteries more often, as they are near a trip limit."""
+
+    def balance(self, cells: Mapping[int, frozenset[int]]) -> None:
+        """Bleed these cells (from 1) of these batteries and no others, until told again."""
+
+
+class Unasked:
+    """What a link leaves alone whose batteries speak, and balance, by themselves."""
+
+    def urge(self, _number: int) -> None:
+        """Nothing to do: it comes when it comes."""
+
+    def set_near_limit(self, _numbers: Collection[int]) -> None:
+        """Nothing to do: each is heard as often as it speaks."""
+
+    def balance(self, _cells: Mapping[int, frozenset[int]]) -> None:
+        """Nothing to do: the board sees to it."""

@@ -84,6 +84,9 @@ class SerialLine:
     def set_near_limit(self, numbers: Collection[int]) -> None:
         self._schedule.set_near_limit(numbers)
 
+    def balance(self, _cells: Mapping[int, frozenset[int]]) -> None:
+        """Nothing to do: the boards on serial lines balance by themselves."""
+
     async def run(self) -> None:
         """Poll until cancelled; then the port is closed."""
         back_off_s = BACK_OFF_S[0]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 
-from smallbms.links.base import LinkHealth
+from smallbms.links.base import LinkHealth, Unasked
 from smallbms.links.waiter import Waiter
 from smallbms.model import BatteryReading
 
 
-class SimulatedLink:
+class SimulatedLink(Unasked):
     """Takes readings from `source(now_s)` at the pace of a real line; a battery left out of it is silent."""
 
     def __init__(
@@ -54,6 +54,3 @@ class SimulatedLink:
     def urge(self, _number: int) -> None:
         """Read all again at once: here that costs nothing."""
         self._urged.wake()
-
-    def set_near_limit(self, numbers: Collection[int]) -> None:
-        """Nothing to do: every battery is read every time."""

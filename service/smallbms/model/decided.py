@@ -141,6 +141,7 @@ class Decision:
     events: tuple[Event, ...] = ()  # what changed in this step
     urgent_cells: frozenset[int] = frozenset()  # batteries whose cell voltages are wanted at once
     near_limit: frozenset[int] = frozenset()  # batteries to be read more often
+    bleed: Mapping[int, frozenset[int]] = field(default_factory=dict)  # cells (from 1) to bleed, by battery
     red_led: Led = Led.ON
     blue_led: Led = Led.BLINK
     cell_alarm: bool = False  # an update may not hold ATD on with this

@@ -1,0 +1,50 @@
+"""From the tables of the configuration to links: one for each wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
+
+from smallbms import drivers
+from smallbms.config import Config
+from smallbms.config_batteries import Battery, SerialBattery, SimulatedBattery
+from smallbms.links.base import Link
+from smallbms.links.serial import SerialLine
+from smallbms.links.simulated import SimulatedLink
+from smallbms.model import BatteryReading
+
+OnReading = Callable[[int, BatteryReading], None]
+Source = Callable[[float], Mapping[int, BatteryReading]]
+Kind = TypeVar("Kind", bound=Battery)
+
+
+def links(config: Config, on_reading: OnReading, simulation: Source | None) -> tuple[Link, ...]:
+    """One link for each wire; `simulation` gives the simulated batteries by loop time."""
+    return (*_serial_lines(config, on_reading), *_simulated(config, on_reading, simulation))
+
+
+def _of(kind: type[Kind], config: Config) -> dict[int, Kind]:
+    """The batteries of one kind of wire by number."""
+    return {number: battery for number, battery in enumerate(config.batteries, 1) if isinstance(battery, kind)}
+
+
+def _serial_lines(config: Config, on_reading: OnReading) -> Iterator[Link]:
+    lines: dict[str, dict[int, SerialBattery]] = {}
+    for number, battery in _of(SerialBattery, config).items():
+        lines.setdefault(battery.port, {})[number] = battery
+    for port, batteries in lines.items():
+        units = {
+            number: drivers.make(
+                b.driver, port=port, unit=1 if b.address is None else b.address, board_sensors=b.board_sensors
+            )
+            for number, b in batteries.items()
+        }
+        first = next(iter(batteries.values()))
+        baud = first.baud or next(iter(units.values())).INFO.baud
+        yield SerialLine(port, units, baud=baud, poll_s=first.poll_s, on_reading=on_reading)
+
+
+def _simulated(config: Config, on_reading: OnReading, simulation: Source | None) -> Iterator[Link]:
+    numbers = _of(SimulatedBattery, config)
+    if numbers and simulation is not None:
+        yield SimulatedLink(simulation, numbers, on_reading=on_reading)
