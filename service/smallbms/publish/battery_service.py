@@ -4,36 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from smallbms.core.state import Snapshot
 from smallbms.errors import SettingsError
 from smallbms.model import BatteryModel
-from smallbms.paths import Echo, Row, Shape, Tracker, Values, cells_in_series, groups_for
+from smallbms.paths import Row, Values
 from smallbms.paths.form import Form
-from smallbms.setting_row import SettingRow
-from smallbms.settings import Settings, from_bus
+from smallbms.publish.feed import Door, Feed
 from velib_python.connection import Connection
 from velib_python.vedbus import VeDbusService
 
-MEASURED_EVERY_S = 1.0
-_EARLY_S = 0.05  # a snapshot this early is the one that is due, not half a second before it
 _INSTANCE = "/DeviceInstance"
 MODE = "/Mode"  # On once more gives a held low-cell trip free
 _ORIGIN = "D-Bus"
 
 log = logging.getLogger(__name__)
-
-
-class Door(Protocol):
-    """Where wishes go in: `settings` are those in force."""
-
-    @property
-    def settings(self) -> Settings: ...
-
-    def apply(self, name: str, value: object, origin: str) -> None:
-        """Take a wish, a setting in its own unit; raise SettingsError to refuse it."""
 
 
 class BatteryService:
@@ -45,13 +31,11 @@ class BatteryService:
     def __init__(self, connection: Connection, name: str, snapshot: Snapshot, *, instance: int, door: Door) -> None:
         self._service = VeDbusService(name, connection)
         self._instance = instance
-        self._door = door
+        self._feed = Feed(door, _ORIGIN)
+        self._rows: dict[str, Row] = {}
         self._snapshot = snapshot
-        self._shape = Shape()
-        self._tracker = Tracker(())
         self._writable: list[Row] = []
         self._bounds_of = _bank(snapshot)
-        self._due_s = float("-inf")
         self.show(snapshot, 0.0)
 
     async def register(self) -> None:
@@ -68,35 +52,27 @@ class BatteryService:
 
     def show(self, snapshot: Snapshot, now_s: float) -> None:
         """Publish what is new in a snapshot."""
-        if snapshot.decision.bank.online != self._snapshot.decision.bank.online:
-            self._due_s = float("-inf")  # nobody waits a second for a battery that came, or went
         self._snapshot = snapshot
-        if now_s < self._due_s - _EARLY_S:
-            self._tell(self._tracker.urgent(snapshot))
+        values = self._feed.news(snapshot, now_s)
+        if not values:
             return
-        self._due_s = now_s + MEASURED_EVERY_S
         with self._service:
-            shape = self._shape.grown(snapshot)
-            if shape is not self._shape:
-                self._extend(shape)
+            self._extend()
             self._fit_bounds()
-            self._tell(self._tracker.changed(snapshot))
+            self._tell(values)
 
     def _tell(self, values: Values) -> None:
         if _INSTANCE in values:
             values[_INSTANCE] = self._instance
-        if values:
-            self._service.update(values)
+        self._service.update(values)
 
-    def _extend(self, shape: Shape) -> None:
-        """Add the rows that the grown shape brings; a new tracker publishes everything anew."""
-        groups = groups_for(shape)
-        for group in groups:
-            for row in group.rows:
+    def _extend(self) -> None:
+        """Add the paths of rows that have come."""
+        if self._rows is not self._feed.rows:
+            self._rows = self._feed.rows
+            for row in self._rows.values():
                 if row.path not in self._service:
                     self._add(row)
-        self._shape = shape
-        self._tracker = Tracker(groups)
 
     def _fit_bounds(self) -> None:
         """Give writable paths the bounds of the batteries that were found."""
@@ -121,24 +97,18 @@ class BatteryService:
         bounds = row.bounds(self._snapshot)
         self._service.add_path(
             row.path, value, signature=row.form.signature, gettext=_gettext(row.form), description=row.note,
-            writeable=True, onchange=partial(self._written, row),
+            writeable=True, onchange=self._written,
             minimum=bounds.minimum, maximum=bounds.maximum, default=bounds.default,
             ask_always=row.path == MODE,
         )  # fmt: skip
 
-    def _written(self, row: Row, path: str, value: Any) -> bool:
+    def _written(self, path: str, value: Any) -> bool:
         """Whether a SetValue is taken."""
-        if row.writes is None or isinstance(row.writes, Echo):
-            return True
         try:
-            if isinstance(row.writes, SettingRow):
-                model = self._snapshot.decision.bank.model
-                value = from_bus(row.writes, value, model, cells_in_series(self._snapshot))
-            self._door.apply(row.writes.name, value, _ORIGIN)
+            self._feed.write(path, value)
         except SettingsError as refusal:
             log.info("%s refused: %s", path, refusal)
             return False
-        self._tracker.forget((path,))  # what the next snapshot says of it is the truth
         return True
 
 

@@ -10,7 +10,8 @@ from typing import NoReturn
 
 from smallbms.config_tables import DBusTable
 from smallbms.core.state import Snapshot
-from smallbms.publish.battery_service import BatteryService, Door
+from smallbms.publish.battery_service import BatteryService
+from smallbms.publish.feed import Door
 from smallbms.publish.localsettings import LocalSettings
 from velib_python import Connection, connect
 from velib_python._library import LibraryName

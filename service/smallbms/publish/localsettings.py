@@ -11,7 +11,7 @@ import logging
 from typing import Any
 
 from smallbms.errors import SettingsError
-from smallbms.publish.battery_service import Door
+from smallbms.publish.feed import Door
 from smallbms.setting_row import SettingRow, Value
 from smallbms.settings import SETTINGS, Settings
 from velib_python.connection import Connection

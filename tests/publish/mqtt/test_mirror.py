@@ -152,10 +152,22 @@ def test_a_write_goes_through_the_door_and_comes_back(stage: Stage) -> None:
         ("Mode", {"value": 7}),
     ],
 )
-def test_a_wrong_write_is_refused_and_changes_nothing(stage: Stage, path: str, payload: object) -> None:
+def test_a_wrong_write_is_refused_and_shows_what_holds(stage: Stage, path: str, payload: object) -> None:
+    stage.heard()
     with pytest.raises(SettingsError):
         stage.asks(f"W/{ID}/battery/4/{path}", payload)
     assert stage.changes == []
+    values = values_of(snapshot_of(stage.rig))
+    holds = {f"{PLACE}/{path}": values[f"/{path}"]} if f"/{path}" in values else {}
+    assert {topic: said["value"] for topic, said in stage.heard().items()} == holds
+
+
+def test_a_write_of_what_is_there_already_is_shown_again(stage: Stage) -> None:
+    stage.asks(f"R/{ID}/keepalive")
+    stage.heard()
+    stage.asks(f"W/{ID}/battery/4/Settings/Battery/DischargeFloor", {"value": 10})
+    stage.step()
+    assert stage.heard()[f"{PLACE}/Settings/Battery/DischargeFloor"]["value"] == 10
 
 
 @pytest.mark.parametrize("payload", [b"\xff", b"[", b"1", b'"x"', {"keepalive-options": 1}, [{"a": 1}], b"x" * 10_000])

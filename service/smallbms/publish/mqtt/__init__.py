@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from smallbms.config_tables import MqttTable
+from smallbms.publish.feed import Door
 from smallbms.publish.mqtt.broker import MqttPublisher
 from smallbms.publish.mqtt.minutes import Minutes
 from smallbms.publish.mqtt.mirror import VenusMirror
 from smallbms.publish.mqtt.notes import Kind, Notes, Shelf
-from smallbms.publish.mqtt.speaker import Door
 from smallbms.publish.mqtt.topics import OwnTopics
 from smallbms.publish.mqtt.uplink import Backlog, Uplink
 

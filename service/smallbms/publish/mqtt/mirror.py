@@ -13,16 +13,14 @@ from typing import Any
 
 from smallbms.core.state import Snapshot
 from smallbms.errors import SettingsError
-from smallbms.paths import Echo, Row, Shape, Tracker, Values, cells_in_series, groups_for
+from smallbms.paths import Echo, Values
+from smallbms.publish.feed import Door, Feed
 from smallbms.publish.mqtt.connection import Message
-from smallbms.publish.mqtt.speaker import Door
 from smallbms.setting_row import SettingRow
-from smallbms.settings import from_bus
 
 ALIVE_S = 60.0
 CONTRACT = "v3.70"  # the Venus OS whose topics these are: clients want to know what they may expect
 HEARTBEAT_S = 3.0
-MEASURED_EVERY_S = 1.0
 FULL_PUBLISHES_PER_S = 3
 PAYLOAD_LIMIT = 4096  # bytes
 _ECHO = "full-publish-completed-echo"
@@ -36,19 +34,14 @@ class VenusMirror:
 
     def __init__(self, portal_id: str, door: Door, origin: str, *, commands: bool) -> None:
         self._id = portal_id
-        self._door = door
-        self._origin = origin
+        self._feed = Feed(door, origin)
         self._commands = commands
         self._snapshot: Snapshot | None = None
-        self._shape = Shape()
-        self._tracker = Tracker(())
-        self._rows: dict[str, Row] = {}
         self._values: Values = {}
         self._waiting: dict[str, Message] = {}
         self._greeted = False
         self._alive_until_s = float("-inf")
         self._heartbeat_s = float("-inf")
-        self._measured_s = float("-inf")
         self._full_at_s: list[float] = []
         self._completed: list[object] = []  # full publishes whose end is still to be told
 
@@ -64,20 +57,8 @@ class VenusMirror:
 
     def show(self, snapshot: Snapshot, now_s: float) -> None:
         """The newest: decisions at once, measured values once a second."""
-        if self._snapshot is None or snapshot.decision.bank.online != self._snapshot.decision.bank.online:
-            self._measured_s = float("-inf")  # nobody waits a second for a battery that came, or went
         self._snapshot = snapshot
-        shape = self._shape.grown(snapshot)
-        if shape is not self._shape:
-            self._shape, groups = shape, groups_for(shape)
-            self._tracker = Tracker(groups)
-            self._rows = {row.path: row for group in groups for row in group.rows}
-            self._measured_s = float("-inf")
-        if now_s >= self._measured_s:
-            self._measured_s = now_s + MEASURED_EVERY_S
-            changes = self._tracker.changed(snapshot)
-        else:
-            changes = self._tracker.urgent(snapshot)
+        changes = self._feed.news(snapshot, now_s)
         self._values.update(changes)
         if now_s < self._alive_until_s:
             self._put(changes)
@@ -137,18 +118,15 @@ class VenusMirror:
         })  # fmt: skip
 
     def _write(self, path: str, payload: bytes) -> None:
-        row = self._rows.get(path)
-        if row is None or row.writes is None or self._snapshot is None:
-            raise SettingsError(f"{path} cannot be written")
-        value = _written(path, payload)
-        if isinstance(row.writes, Echo):
+        try:
+            value = _written(path, payload)
+            self._feed.write(path, value)
+        except SettingsError:
+            if path in self._values:
+                self._put({path: self._values[path]})  # its writer sees what holds
+            raise
+        if isinstance(self._feed.rows[path].writes, Echo):
             self._put({path: value if isinstance(value, int) else None})
-            return
-        if isinstance(row.writes, SettingRow):
-            value = from_bus(
-                row.writes, value, self._snapshot.decision.bank.model, cells_in_series(self._snapshot)
-            )  # fmt: skip
-        self._door.apply(row.writes.name, value, self._origin)
 
     # --- what is said -----------------------------------------------------------------------------------------------
 
@@ -166,7 +144,7 @@ class VenusMirror:
             self._waiting[topic] = Message(topic, json.dumps(self._payload(path, value)).encode())
 
     def _payload(self, path: str, value: object) -> dict[str, object]:
-        row = self._rows[path]
+        row = self._feed.rows[path]
         if self._snapshot is None or not isinstance(row.writes, SettingRow):
             return {"value": value}
         bounds = row.bounds(self._snapshot)

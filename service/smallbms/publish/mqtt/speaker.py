@@ -9,13 +9,6 @@ from smallbms.core.state import Snapshot
 from smallbms.publish.mqtt.connection import Message
 
 
-class Door(Protocol):
-    """Where wishes go in."""
-
-    def apply(self, name: str, value: object, origin: str) -> None:
-        """Take a wish, a setting in its own unit; raise SettingsError to refuse it."""
-
-
 class Speaker(Protocol):
     """Says what is new, no faster than the broker takes it. No I/O: time, CLOCK_MONOTONIC, is an argument."""
 
