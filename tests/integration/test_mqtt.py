@@ -87,7 +87,9 @@ async def test_a_killed_bms_is_offline_by_its_will(tmp_path: Path) -> None:
 async def test_a_wish_is_answered_with_what_holds_or_why_not(tmp_path: Path) -> None:
     async with at_a_broker(tmp_path) as bms:
         assert await bms.result("discharge_floor_pct", b"20") == {"accepted": True, "value": 20}
-        assert (await bms.state())["settings"]["discharge_floor_pct"] in (10, 20)
+        assert await bms.result("discharge_floor_pct", b'"20.0"') == {"accepted": True, "value": 20}
+        assert await bms.result("mode", b"on") == {"accepted": True, "value": 3}
+        assert await bms.result("soc_pct", b"61.5") == {"accepted": True, "value": 61.5}
         await bms.system.shows({"/Settings/Battery/DischargeFloor": 20})
         refused = await bms.result("discharge_floor_pct", b"95")
         assert not refused["accepted"]

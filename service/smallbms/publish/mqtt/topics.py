@@ -15,9 +15,10 @@ from dataclasses import replace
 from smallbms.core.state import Snapshot
 from smallbms.errors import SettingsError
 from smallbms.publish import homeassistant
+from smallbms.publish.feed import Door
 from smallbms.publish.mqtt.connection import Message
-from smallbms.publish.mqtt.speaker import Door
 from smallbms.publish.report import Report, report_of, to_json
+from smallbms.settings import to_json as settings_as_json
 from smallbms.wording import refusal, shown
 
 STATE_EVERY_S = 1.0
@@ -131,9 +132,10 @@ class OwnTopics:
         if not self._commands or root != f"{self.root}/set" or message.retain:
             return
         try:
-            value = wish_in(name, message.payload)
-            self._door.apply(name, value, self._origin)
-            self._answer(name, {"accepted": True, "value": value})
+            wish = wish_in(name, message.payload)
+            self._door.apply(name, wish, self._origin)
+            in_force = settings_as_json(self._door.settings)
+            self._answer(name, {"accepted": True, "value": in_force.get(name, wish)})
         except SettingsError as refusal:
             self._answer(name, {"accepted": False, "reason": str(refusal)})
 
