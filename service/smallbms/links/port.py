@@ -18,6 +18,7 @@ from typing import NamedTuple, NoReturn
 
 import serial
 
+from smallbms import tty
 from smallbms.drivers.base import Request
 from smallbms.errors import LinkError
 from smallbms.links.pace import Pace
@@ -134,7 +135,7 @@ class Port:
             termios.tcflush(self._fd, termios.TCIFLUSH)
             os.write(self._fd, data)
         except (OSError, termios.error) as error:
-            raise LinkError(f"writing failed: {_reason(error)}") from error
+            raise LinkError(f"writing failed: {tty.reason(error)}") from error
 
     def _look(self) -> None:
         """The answer ought to be there."""
@@ -188,7 +189,7 @@ class Port:
         except BlockingIOError:
             return
         except OSError as error:
-            self._lose(LinkError(f"reading failed: {_reason(error)}"))
+            self._lose(LinkError(f"reading failed: {tty.reason(error)}"))
             return
         if self._step is not None:
             request = self._step.request
@@ -202,7 +203,7 @@ class Port:
             try:
                 termios.tcsetattr(self._fd, termios.TCSANOW, self._attributes)
             except termios.error as error:
-                self._lose(LinkError(f"it hung up: {_reason(error)}"))
+                self._lose(LinkError(f"it hung up: {tty.reason(error)}"))
 
     def _lose(self, error: LinkError) -> None:
         self._listen_no_more()  # a hang-up stays readable for ever
@@ -213,36 +214,13 @@ class Port:
 @contextlib.asynccontextmanager
 async def opened(path: str, baud: int) -> AsyncIterator[Port]:
     """The port while it is open, ours alone; raises LinkError if it cannot be opened."""
-    opening = asyncio.create_task(asyncio.to_thread(_open, path, baud))  # a bad adapter blocks for seconds
-    try:
-        device = await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        with contextlib.suppress(LinkError):
-            (await opening).close()
-        raise
+    device = await tty.opened(path, baud)
     try:
         port = Port(device)
     except (OSError, termios.error) as error:
         device.close()
-        raise _not_opened(error) from error
+        raise tty.not_opened(error) from error
     try:
         yield port
     finally:
         port.close()
-
-
-def _open(path: str, baud: int) -> serial.Serial:
-    try:
-        return serial.Serial(path, baud, exclusive=True)
-    except (OSError, termios.error) as error:
-        raise _not_opened(error) from error
-
-
-def _not_opened(error: OSError | termios.error) -> LinkError:
-    in_use = error.args and error.args[0] in (errno.EWOULDBLOCK, errno.EBUSY)
-    return LinkError(f"cannot be opened: {'another program uses it' if in_use else _reason(error)}")
-
-
-def _reason(error: OSError | termios.error) -> str:
-    number = error.args[0] if error.args else None
-    return os.strerror(number) if isinstance(number, int) else str(error)

@@ -14,8 +14,8 @@ from smallbms.links.base import LinkFault, LinkHealth
 from smallbms.links.port import NO_ANSWER, Answer, Exchange, Pause, Port, Script, opened
 from smallbms.links.schedule import Schedule, Slot
 from smallbms.links.timing import ATTEMPTS, time_out_s
-from smallbms.links.trouble import TroubleLog
 from smallbms.model import BatteryReading
+from smallbms.trouble import TroubleLog
 
 BACK_OFF_S = (0.5, 5.0)  # first and longest
 
