@@ -35,9 +35,9 @@ def test_a_voltage(tmp_path: Path, files: dict[str, str], divider: float, volts:
     [
         ({}, "in_voltage1_raw"),
         ({"in_voltage1_raw": "5\n"}, "in_voltage1_scale is not there"),
-        ({"in_voltage1_raw": "\n", "in_voltage_scale": "1\n"}, "in_voltage1_raw reads ''"),
-        ({"in_voltage1_raw": "5\n", "in_voltage_scale": "nan\n"}, "in_voltage_scale reads 'nan'"),
-        ({"in_voltage1_raw": "inf\n", "in_voltage_scale": "1\n"}, "in_voltage1_raw reads 'inf'"),
+        ({"in_voltage1_raw": "\n", "in_voltage_scale": "1\n"}, "in_voltage1_raw reads b''"),
+        ({"in_voltage1_raw": "5\n", "in_voltage_scale": "nan\n"}, "in_voltage_scale reads b'nan'"),
+        ({"in_voltage1_raw": "inf\n", "in_voltage_scale": "1\n"}, "in_voltage1_raw reads b'inf'"),
     ],
 )
 def test_what_is_no_voltage_says_which_file(tmp_path: Path, files: dict[str, str], says: str) -> None:

@@ -35,12 +35,12 @@ class Channel:
 
 
 def _number(path: str) -> float:
-    with open(path, encoding="ascii") as file:
-        text = file.read()
+    with open(path, "rb") as file:
+        text = file.read().strip()
     try:
         number = float(text)
     except ValueError:
         number = float("nan")
     if not abs(number) < float("inf"):
-        raise OSError(f"{path} reads {text.strip()!r}, which is no number")
+        raise OSError(f"{path} reads {text!r}, which is no number")
     return number

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from smallbms.errors import OutputError
 from smallbms.outputs import gpio
-from smallbms.outputs.gpio_pins import Held
+from smallbms.outputs.gpio_pins import Held, request_output
 from smallbms.outputs.pinout import LineConfig
 
 # linux/gpio.h of Linux 5.10 and later: the expression, and its value on every machine.
@@ -70,7 +71,7 @@ def test_a_chip_that_is_not_there_is_named() -> None:
 
 @pytest.mark.parametrize("chip", ["pinctrl-none", "/dev/null"])
 def test_a_line_that_cannot_be_had_is_an_error_and_tried_again_later(chip: str) -> None:
-    held = Held(LineConfig(chip, 1), gpio.Flag.OUTPUT)
+    held = Held(partial(request_output, LineConfig(chip, 1)))
     assert held.use(gpio.Line.get, 100.0) is None
     assert held.error
     held.error = ""

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallbms.outputs.pinout import LineConfig, OutputConfig, parse
+from smallbms.outputs.pinout import RELAYS, LineConfig, OutputConfig, RemoteConfig, parse
 from smallbms.outputs.protocol import PINS, Code, Refused
 
 GPIO: dict[str, Any] = {"kind": "gpio", "chip": "gpiochip0", "charge_disconnect": 17, "load_disconnect": 27}
 REMOTE: dict[str, Any] = {"kind": "gpio", "chip": "gpiochip0", "l": 23, "h": 24}
+ANALOG: dict[str, Any] = {"kind": "iio", "h": "iio:device0/in_voltage1", "divider": 11}
 
 
 def test_an_output_inherits_what_it_does_not_say() -> None:
@@ -42,6 +43,33 @@ def test_simulated_has_all_outputs_and_may_be_mixed_with_lines() -> None:
     assert [mixed.outputs[name].kind for name in ("load_disconnect", "red_led")] == ["gpio", "simulated"]
 
 
+def test_a_relay_of_a_gx_goes_by_its_number_alone() -> None:
+    common = {"kind": "gx-relay", "chip": "gpiochip0", "active_low": True}
+    table = {"relay": 1, "feedback": {"line": 4, "active_low": True}}
+    outputs = parse({"outputs": {**common, "charge_disconnect": 0, "load_disconnect": table}}).outputs
+    assert outputs["charge_disconnect"] == OutputConfig("gx-relay", LineConfig(RELAYS, 0))
+    assert outputs["load_disconnect"].line == LineConfig(RELAYS, 1)
+    assert outputs["load_disconnect"].feedback == LineConfig("gpiochip0", 4, active_low=True)
+    mixed = parse({"outputs": {**GPIO, "pre_alarm": {"kind": "gx-relay", "relay": 0}}}).outputs
+    assert (mixed["pre_alarm"].line, mixed["load_disconnect"].kind) == (LineConfig(RELAYS, 0), "gpio")
+
+
+def test_the_watchdog_is_a_line_and_no_output() -> None:
+    pinout = parse({"outputs": {**GPIO, "drive": "open_drain", "watchdog": 9}})
+    assert pinout.watchdog == LineConfig("gpiochip0", 9, drive="open_drain")
+    assert "watchdog" not in pinout.outputs
+    assert parse({"outputs": GPIO}).watchdog is None
+
+
+def test_a_remote_by_voltage() -> None:
+    remote = parse({"outputs": GPIO, "remote": {**ANALOG, "l": "iio:device0/in_voltage0"}}).remote
+    assert remote == RemoteConfig(
+        "iio", LineConfig("iio:device0", "in_voltage0"), LineConfig("iio:device0", "in_voltage1"), divider=11.0
+    )
+    alone = parse({"outputs": GPIO, "remote": {"kind": "iio", "h": "/sys/adc/in_voltage3-voltage4"}}).remote
+    assert alone == RemoteConfig("iio", h=LineConfig("/sys/adc", "in_voltage3-voltage4"))
+
+
 def changed(**changes: object) -> dict[str, object]:
     table = {**GPIO, **changes}
     return {"outputs": {key: value for key, value in table.items() if value is not None}}
@@ -55,7 +83,16 @@ def changed(**changes: object) -> dict[str, object]:
         (changed(load_disconnect=None), "outputs.load_disconnect is missing"),
         (changed(chip=None), "outputs.charge_disconnect.chip is missing"),
         (changed(kind=None), "outputs.charge_disconnect.kind must be"),
-        (changed(kind="relay"), "gpio, simulated"),
+        (changed(kind="relay"), "gpio, gx-relay, simulated"),
+        (changed(kind="iio"), "gpio, gx-relay, simulated"),
+        (changed(charge_disconnect={"kind": "gx-relay"}), "outputs.charge_disconnect.relay must be int"),
+        (changed(charge_disconnect={"kind": "gx-relay", "relay": -1}), "outputs.charge_disconnect.relay must not be"),
+        (changed(charge_disconnect={"kind": "gx-relay", "relay": "relay_1"}), "relay must be int, not 'relay_1'"),
+        (changed(charge_disconnect={"kind": "gx-relay", "relay": 0, "bias": "as_is"}), "has unknown bias"),
+        (changed(charge_disconnect={"relay": 0}), "has unknown relay"),
+        (changed(kind="gx-relay", charge_disconnect=1, load_disconnect=1), "line 1 of /dev/gpio is both"),
+        (changed(watchdog=17), "line 17 of gpiochip0 is both charge_disconnect and watchdog"),
+        (changed(watchdog={"line": 9, "kind": "gpio", "feedback": 3}), "outputs.watchdog has unknown feedback"),
         (changed(colour=1), "outputs has unknown colour"),
         (changed(charge_disconnect=-1), "outputs.charge_disconnect.line must not be -1"),
         (changed(charge_disconnect=True), "outputs.charge_disconnect must be a table"),
@@ -69,6 +106,15 @@ def changed(**changes: object) -> dict[str, object]:
         ({"outputs": GPIO, "remote": {"kind": "gpio", "chip": "gpiochip0"}}, "remote needs l, h or both"),
         ({"outputs": GPIO, "remote": {"kind": "simulated"}}, "remote.state_file must be str"),
         ({"outputs": GPIO, "remote": {**REMOTE, "h": 17}}, "both charge_disconnect and remote.h"),
+        ({"outputs": GPIO, "remote": {**REMOTE, "divider": 2}}, 'remote.divider is for kind = "iio"'),
+        ({"outputs": GPIO, "remote": {**REMOTE, "kind": "gx-relay"}}, "gpio, iio, simulated"),
+        ({"outputs": GPIO, "remote": {"kind": "iio"}}, "remote needs l, h or both"),
+        ({"outputs": GPIO, "remote": {**ANALOG, "h": 3}}, 'remote.h must be a channel as "iio:device0/in_voltage0"'),
+        ({"outputs": GPIO, "remote": {**ANALOG, "h": "in_voltage0"}}, "remote.h must be a channel"),
+        ({"outputs": GPIO, "remote": {**ANALOG, "h": "iio:device0/in_temp"}}, "remote.h must be a channel"),
+        ({"outputs": GPIO, "remote": {**ANALOG, "l": ANALOG["h"]}}, "both remote.l and remote.h"),
+        ({"outputs": GPIO, "remote": {**ANALOG, "divider": 0.5}}, "remote.divider must be 1…1000, not 0.5"),
+        ({"outputs": GPIO, "remote": {**ANALOG, "divider": "11"}}, "remote.divider must be int or float"),
     ],
 )
 def test_refused_by_name(pins: dict[str, object], says: str) -> None:
@@ -79,7 +125,8 @@ def test_refused_by_name(pins: dict[str, object], says: str) -> None:
 
 
 VALUES = st.none() | st.booleans() | st.integers(-2, 99) | st.text(max_size=3) | st.lists(st.integers(), max_size=2)
-TABLES = st.dictionaries(st.sampled_from([*GPIO, "line", "feedback", "bias", "state_file"]), VALUES, max_size=6)
+KEYS = [*GPIO, "line", "feedback", "bias", "state_file", "relay", "watchdog", "divider", "l", "h"]
+TABLES = st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=6)
 
 
 @given(

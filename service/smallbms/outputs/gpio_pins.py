@@ -1,9 +1,10 @@
-"""Outputs and remote inputs on lines of the GPIO character device."""
+"""Outputs, relays among them, and remote inputs on lines that may fail and come back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from operator import methodcaller
 
 from smallbms.outputs import gpio
 from smallbms.outputs.lean import TYPE_CHECKING
@@ -21,14 +22,23 @@ if TYPE_CHECKING:
     Result = TypeVar("Result")
 
 
+def request(config: LineConfig, flags: gpio.Flag, debounce_us: int = 0) -> gpio.Line:
+    """Take a line of the GPIO character device; raise OSError."""
+    flags |= gpio.BIASES[config.bias] | (gpio.Flag.ACTIVE_LOW if config.active_low else gpio.Flag(0))
+    with gpio.open_chip(config.chip) as chip:
+        return chip.request(config.line, flags, debounce_us=debounce_us)
+
+
+def request_output(config: LineConfig) -> gpio.Line:
+    """Take a line as an output, off from the first moment; raise OSError."""
+    return request(config, gpio.Flag.OUTPUT | gpio.DRIVES[config.drive])
+
+
 class Held:
     """One line that may fail: opened when first used, given back at an error, tried again after RETRY_S."""
 
-    def __init__(self, config: LineConfig, flags: gpio.Flag, debounce_us: int = 0) -> None:
-        self._config = config
-        self._flags = flags | gpio.BIASES[config.bias]
-        self._flags |= gpio.Flag.ACTIVE_LOW if config.active_low else gpio.Flag(0)
-        self._debounce_us = debounce_us
+    def __init__(self, take: Callable[[], gpio.Line]) -> None:
+        self._take = take
         self._retry_at_s = float("-inf")
         self.line: gpio.Line | None = None
         self.error = ""
@@ -39,8 +49,7 @@ class Held:
             if self.line is None:
                 if now_s < self._retry_at_s:
                     return None
-                with gpio.open_chip(self._config.chip) as chip:
-                    self.line = chip.request(self._config.line, self._flags, debounce_us=self._debounce_us)
+                self.line = self._take()
             result = action(self.line)
         except OSError as error:
             self.close()
@@ -48,6 +57,10 @@ class Held:
             return None
         self.error = ""
         return result
+
+    def set(self, on: bool, now_s: float) -> None:
+        """Put a level on an output."""
+        self.use(methodcaller("set", on), now_s)
 
     def peek(self) -> bool | None:
         """Return the level of an output; None if it cannot be read, which is no reason to let the line go."""
@@ -66,19 +79,17 @@ class Held:
             self.line = None
 
 
-class GpioOutputs:
-    """Lines of the GPIO character device, one request each; every level is written again each time."""
+class LineOutputs:
+    """Lines or relays, each held by itself; every level is written again each time."""
 
-    def __init__(self, configs: Mapping[str, OutputConfig]) -> None:
+    def __init__(self, configs: Mapping[str, OutputConfig], take: Callable[[LineConfig], gpio.Line]) -> None:
         self._held = {
-            name: Held(config.line, gpio.Flag.OUTPUT | gpio.DRIVES[config.line.drive])
-            for name, config in configs.items()
-            if config.line is not None
+            name: Held(partial(take, config.line)) for name, config in configs.items() if config.line is not None
         }
 
     def write(self, levels: Mapping[str, Level], now_s: float) -> None:
         for name, held in self._held.items():
-            held.use(partial(gpio.Line.set, on=_lit(levels[name], now_s)), now_s)
+            held.set(_lit(levels[name], now_s), now_s)
 
     def read(self, now_s: float) -> dict[str, Level | None]:
         return {name: held.peek() for name, held in self._held.items()}
@@ -97,7 +108,7 @@ class GpioRemote:
     def __init__(self, config: RemoteConfig) -> None:
         edges = gpio.Flag.INPUT | gpio.Flag.EDGE_RISING | gpio.Flag.EDGE_FALLING
         self._held = {
-            name: Held(line, edges, DEBOUNCE_US)
+            name: Held(partial(request, line, edges, DEBOUNCE_US))
             for name, line in (("l", config.l), ("h", config.h))
             if line is not None
         }

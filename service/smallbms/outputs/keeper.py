@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from math import inf
 
 from smallbms.outputs import guard as rules
 from smallbms.outputs import pinout
@@ -11,6 +12,7 @@ from smallbms.outputs.console import say
 from smallbms.outputs.files import load_object, replace_file
 from smallbms.outputs.gpio import Line
 from smallbms.outputs.guard import Guard, Limits
+from smallbms.outputs.pinout import NEEDED
 from smallbms.outputs.pins import Board, ReadBack
 from smallbms.outputs.protocol import (
     ORDERS,
@@ -70,10 +72,19 @@ class Keeper:
         """Return the lines whose edges ask for a tick."""
         return self._board.watched() if self._board else []
 
+    def pulse_at_s(self) -> float:
+        """Return when `pulse` is to be called at the latest."""
+        return self._board.pulse.due_at_s if self._board and self._board.pulse else inf
+
     def tick(self, now_s: float) -> None:
         """Let time pass and drive the pins."""
         self._pass_time(now_s)
         self._drive(now_s)
+
+    def pulse(self, now_s: float) -> None:
+        """Move the watchdog line on, if there is one; after a tick that was due."""
+        if self._board and self._board.pulse:
+            self._board.pulse.beat(self._is_believable(), now_s)
 
     def obey(self, client: int, request: Request, now_s: float) -> State:
         """Carry out a request and return the state after it; raise Refused."""
@@ -204,6 +215,11 @@ class Keeper:
             replace_file(self._saved_path, {"pins": self._pins, "update": self._guard.update._asdict()})
         except OSError as error:
             say(f"{self._saved_path} cannot be written: {error}")
+
+    def _is_believable(self) -> bool:
+        """Somebody commands, or an update holds the load output by its rule, and both outputs could be written."""
+        commanded = self._guard.beat is not None or (self._guard.update.open and self._guard.update.holds_atd)
+        return commanded and not any(name in self._read_back.errors for name in NEEDED)
 
     def _drive(self, now_s: float) -> None:
         if self._board is None:

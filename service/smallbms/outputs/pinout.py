@@ -5,8 +5,10 @@ It mirrors the tables [outputs] and [remote] of the configuration file:
                  {"line": "GPIO27", "active_low": true, "feedback": 12}, "pre_alarm": 22, "red_led": 5, "blue_led": 6},
      "remote": {"kind": "gpio", "chip": "pinctrl-bcm2711", "l": 23, "h": 24}}
 Keys beside the outputs (kind, chip, active_low, bias, drive, state_file) hold for all of them unless an output's own
-table says otherwise. kind = "simulated" needs no lines but `state_file`: the outputs are written there as JSON; a
-remote is read from its own as {"l": "open" | "minus" | "joined", "h": "open" | "plus" | "joined"}.
+table says otherwise. kind = "gx-relay" takes the number of a relay: 0, or {"relay": 0}. `watchdog` is a line, too.
+kind = "simulated" needs no lines but `state_file`: the outputs are written there as JSON; a
+remote is read from its own as {"l": "open" | "minus" | "joined", "h": "open" | "plus" | "joined"}. A remote of kind
+"iio" names channels of the kernel's ADCs: {"l": "iio:device0/in_voltage0", "divider": 4.7}.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 NEEDED = ("charge_disconnect", "load_disconnect")
-KINDS = ("gpio", "simulated")
+OUTPUT_KINDS = ("gpio", "gx-relay", "simulated")
+REMOTE_KINDS = ("gpio", "iio", "simulated")
+RELAYS = "/dev/gpio"  # where Venus OS has its relays
 DEBOUNCE_S = 0.02
 
 
@@ -36,7 +40,10 @@ class LineConfig(NamedTuple):
 
 
 class OutputConfig(NamedTuple):
-    """One output: a line, or a word in the state file; `feedback` is an auxiliary contact."""
+    """One output: a line, a relay (line n in the folder `chip`) or a word in the state file.
+
+    `feedback` is an auxiliary contact.
+    """
 
     kind: str
     line: LineConfig | None = None
@@ -44,20 +51,22 @@ class OutputConfig(NamedTuple):
 
 
 class RemoteConfig(NamedTuple):
-    """The remote inputs: at least one of two lines, or a file."""
+    """The remote inputs: at least one of two lines, or of two channels of ADCs (the device is the chip), or a file."""
 
     kind: str
     l: LineConfig | None = None  # noqa: E741 - the terminal's name
     h: LineConfig | None = None
     state_file: str = ""
+    divider: float = 1.0
 
 
 class Pinout(NamedTuple):
-    """All lines of the product; `remote` None = always on."""
+    """All lines of the product; `remote` None = always on, `watchdog` None = no such line."""
 
     outputs: Mapping[str, OutputConfig]
     remote: RemoteConfig | None
     state_file: str
+    watchdog: LineConfig | None = None
 
 
 _LINE_KEYS = ("chip", "line", "active_low", "bias", "drive")
@@ -65,20 +74,22 @@ _COMMON_KEYS = ("kind", "chip", "active_low", "bias", "drive", "state_file")
 _TYPES: dict[str, tuple[type, ...]] = {
     "kind": (str,),
     "chip": (str,),
+    "divider": (int, float),
     "line": (int, str),
+    "relay": (int,),
     "active_low": (bool,),
     "bias": (str,),
     "drive": (str,),
     "state_file": (str,),
 }
-_WORDS = {"kind": KINDS, "bias": tuple(BIASES), "drive": tuple(DRIVES)}
+_WORDS = {"kind": OUTPUT_KINDS, "bias": tuple(BIASES), "drive": tuple(DRIVES)}
 
 
 def parse(message: Mapping[str, object]) -> Pinout:
     """Return the checked configuration; raise Refused naming the key, its value and what is allowed."""
     _only("pins", message, ("outputs", "remote"))
     table = _table("outputs", message.get("outputs"))
-    _only("outputs", table, (*_COMMON_KEYS, *PINS.values()))
+    _only("outputs", table, (*_COMMON_KEYS, *PINS.values(), "watchdog"))
     common = {key: _value(f"outputs.{key}", key, table[key]) for key in _COMMON_KEYS if key in table}
     outputs = {
         name: _output(f"outputs.{name}", common, table.get(name, {}))
@@ -92,38 +103,68 @@ def parse(message: Mapping[str, object]) -> Pinout:
     if not state_file and any(output.kind == "simulated" for output in outputs.values()):
         _refuse('outputs.state_file is missing: kind = "simulated" needs it')
     remote = None if message.get("remote") is None else _remote(_table("remote", message["remote"]))
-    _no_line_twice(outputs, remote)
-    return Pinout(outputs=outputs, remote=remote, state_file=state_file)
+    watchdog = None
+    if "watchdog" in table:
+        watchdog = _line("outputs.watchdog", common, _line_table("outputs.watchdog", table["watchdog"]))
+    pinout = Pinout(outputs=outputs, remote=remote, state_file=state_file, watchdog=watchdog)
+    _no_line_twice(pinout)
+    return pinout
 
 
 def _output(where: str, common: Mapping[str, object], given: object) -> OutputConfig:
     own = _line_table(where, given)
-    _only(where, own, ("kind", "feedback", *_LINE_KEYS))
+    _only(where, own, ("kind", "relay", "feedback", *_LINE_KEYS))
     kind = str(_value(f"{where}.kind", "kind", own.get("kind", common.get("kind"))))
     feedback = None
     if "feedback" in own:
-        chip = {"chip": own.get("chip", common.get("chip"))}
+        chip = {"chip": common.get("chip") if kind == "gx-relay" else own.get("chip", common.get("chip"))}
         feedback = _line(f"{where}.feedback", chip, _line_table(f"{where}.feedback", own.pop("feedback")))
-    if kind == "simulated":
-        return OutputConfig(kind=kind, feedback=feedback)
-    return OutputConfig(kind=kind, line=_line(where, common, own), feedback=feedback)
+    match kind:
+        case "simulated":
+            return OutputConfig(kind=kind, feedback=feedback)
+        case "gx-relay":
+            return OutputConfig(kind=kind, line=_relay(where, own), feedback=feedback)
+        case _:
+            return OutputConfig(kind=kind, line=_line(where, common, own), feedback=feedback)
+
+
+def _relay(where: str, own: Mapping[str, object]) -> LineConfig:
+    """A relay of Venus OS by its number on the bus; what holds for lines does not for it."""
+    _only(where, own, ("kind", "chip", "line", "relay"))
+    number = _value(f"{where}.relay", "relay", own.get("relay", own.get("line")))
+    return LineConfig(chip=_value(f"{where}.chip", "chip", own.get("chip", RELAYS)), line=number)
 
 
 def _remote(table: Mapping[str, object]) -> RemoteConfig:
-    _only("remote", table, ("kind", "chip", "active_low", "state_file", "l", "h"))
-    kind = _value("remote.kind", "kind", table.get("kind"))
+    _only("remote", table, ("kind", "chip", "active_low", "state_file", "divider", "l", "h"))
+    kind = str(_value("remote.kind", "kind", table.get("kind"), REMOTE_KINDS))
     if kind == "simulated":
         state_file = _value("remote.state_file", "state_file", table.get("state_file"))
         return RemoteConfig(kind=kind, state_file=state_file)
     if "l" not in table and "h" not in table:
         _refuse("remote needs l, h or both")
+    if kind == "iio":
+        channels = {name: _channel(f"remote.{name}", table[name]) for name in ("l", "h") if name in table}
+        divider = float(_value("remote.divider", "divider", table.get("divider", 1.0)))
+        if not 1.0 <= divider <= 1000.0:
+            _refuse(f"remote.divider must be 1…1000, not {divider:g}")
+        return RemoteConfig(kind=kind, l=channels.get("l"), h=channels.get("h"), divider=divider)
+    if "divider" in table:
+        _refuse('remote.divider is for kind = "iio"')
     # Open terminals must read as off: L rests high, H rests low.
     lines = {
         name: _line(f"remote.{name}", {**table, "bias": rest}, _line_table(f"remote.{name}", table[name]))
         for name, rest in (("l", "pull_up"), ("h", "pull_down"))
         if name in table
     }
-    return RemoteConfig(kind=str(kind), l=lines.get("l"), h=lines.get("h"))
+    return RemoteConfig(kind=kind, l=lines.get("l"), h=lines.get("h"))
+
+
+def _channel(where: str, given: object) -> LineConfig:
+    device, _, channel = given.rpartition("/") if isinstance(given, str) else ("", "", "")
+    if not device or not channel.startswith("in_voltage"):
+        _refuse(f'{where} must be a channel as "iio:device0/in_voltage0", not {given!r}')
+    return LineConfig(chip=device, line=channel)
 
 
 def _line(where: str, common: Mapping[str, object], own: Mapping[str, object]) -> LineConfig:
@@ -148,12 +189,12 @@ def _table(where: str, given: object) -> Mapping[str, object]:
     return given
 
 
-def _value(where: str, key: str, value: object) -> Any:
-    kinds = _TYPES[key]
+def _value(where: str, key: str, value: object, words: tuple[str, ...] = ()) -> Any:
+    kinds, words = _TYPES[key], words or _WORDS.get(key, ())
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         _refuse(f"{where} must be {' or '.join(kind.__name__ for kind in kinds)}, not {value!r}")
-    if key in _WORDS and value not in _WORDS[key]:
-        _refuse(f"{where} must be one of {', '.join(_WORDS[key])}, not {value!r}")
+    if words and value not in words:
+        _refuse(f"{where} must be one of {', '.join(words)}, not {value!r}")
     if value == "" or (isinstance(value, int) and value < 0):
         _refuse(f"{where} must not be {value!r}")
     return value
@@ -165,11 +206,12 @@ def _only(where: str, table: Mapping[str, object], allowed: tuple[str, ...]) -> 
         _refuse(f"{where} has unknown {', '.join(map(str, unknown))}; known are {', '.join(allowed)}")
 
 
-def _no_line_twice(outputs: Mapping[str, OutputConfig], remote: RemoteConfig | None) -> None:
+def _no_line_twice(pinout: Pinout) -> None:
     taken: dict[tuple[str, int | str], str] = {}
-    named = [(name, output.line) for name, output in outputs.items()]
-    named += [(f"{name}.feedback", output.feedback) for name, output in outputs.items()]
-    named += [("remote.l", remote.l), ("remote.h", remote.h)] if remote else []
+    named = [(name, output.line) for name, output in pinout.outputs.items()]
+    named += [(f"{name}.feedback", output.feedback) for name, output in pinout.outputs.items()]
+    named += [("watchdog", pinout.watchdog)]
+    named += [("remote.l", pinout.remote.l), ("remote.h", pinout.remote.h)] if pinout.remote else []
     for name, line in named:
         if line is None:
             continue

@@ -1,19 +1,24 @@
-"""The pins behind the outputs, by kind, and the remote inputs: written, read back, opened again after a failure."""
+"""The pins behind the outputs, by kind, and the remote inputs: written, read back, opened again after a failure.
+
+What only some configurations need is loaded where one does: it is memory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 
 from smallbms.outputs import gpio
-from smallbms.outputs.gpio_pins import GpioOutputs, GpioRemote, Held
+from smallbms.outputs.gpio_pins import GpioRemote, Held, LineOutputs, request, request_output
 from smallbms.outputs.lean import TYPE_CHECKING, NamedTuple
-from smallbms.outputs.pinout import Pinout, RemoteConfig
+from smallbms.outputs.pinout import OUTPUT_KINDS, OutputConfig, Pinout, RemoteConfig
 from smallbms.outputs.protocol import PINS, SAFE, Command, Level
 from smallbms.outputs.remote import RemoteLevels
 from smallbms.outputs.simulated import SimulatedOutputs, SimulatedRemote
 
 if TYPE_CHECKING:
     from smallbms.outputs.backend import Backend, RemoteSource
+    from smallbms.outputs.pulse import Pulse
 
 
 class ReadBack(NamedTuple):
@@ -24,27 +29,23 @@ class ReadBack(NamedTuple):
     errors: Mapping[str, str]
 
 
-REMOTES: dict[str, Callable[[RemoteConfig], RemoteSource]] = {"gpio": GpioRemote, "simulated": SimulatedRemote}
-
-
 class Board:
     """All outputs, feedback contacts and remote inputs of one configuration; begins with everything off, red solid."""
 
     def __init__(self, pinout: Pinout, now_s: float) -> None:
-        by_kind = {kind: {n: c for n, c in pinout.outputs.items() if c.kind == kind} for kind in ("gpio", "simulated")}
-        self._backends: list[Backend] = []
-        if by_kind["gpio"]:
-            self._backends.append(GpioOutputs(by_kind["gpio"]))
-        if by_kind["simulated"]:
-            self._backends.append(SimulatedOutputs(pinout.state_file, tuple(by_kind["simulated"])))
+        by_kind = {kind: {n: c for n, c in pinout.outputs.items() if c.kind == kind} for kind in OUTPUT_KINDS}
+        self._backends = [_backend(kind, outputs, pinout.state_file) for kind, outputs in by_kind.items() if outputs]
         self._feedback: dict[str, Held] = {
-            name: Held(config.feedback, gpio.Flag.INPUT)
+            name: Held(partial(request, config.feedback, gpio.Flag.INPUT))
             for name, config in pinout.outputs.items()
             if config.feedback is not None
         }
-        self._remote: RemoteSource | None = None
-        if pinout.remote is not None:
-            self._remote = REMOTES[pinout.remote.kind](pinout.remote)
+        self._remote = None if pinout.remote is None else _remote(pinout.remote)
+        self.pulse: Pulse | None = None
+        if pinout.watchdog is not None:
+            from smallbms.outputs.pulse import Pulse
+
+            self.pulse = Pulse(Held(partial(request_output, pinout.watchdog)))
         self.write(SAFE, now_s)
 
     def write(self, command: Command, now_s: float) -> None:
@@ -60,6 +61,7 @@ class Board:
         errors = {name: text for backend in self._backends for name, text in backend.errors().items()}
         errors |= {f"{name}.feedback": held.error for name, held in self._feedback.items() if held.error}
         errors |= self._remote.errors() if self._remote else {}
+        errors |= self.pulse.errors() if self.pulse else {}
         return ReadBack(pins=pins, feedback=feedback, errors=errors)
 
     def remote(self, now_s: float) -> RemoteLevels | None:
@@ -79,3 +81,25 @@ class Board:
             held.close()
         if self._remote:
             self._remote.close()
+        if self.pulse:
+            self.pulse.close(now_s)
+
+
+def _backend(kind: str, outputs: Mapping[str, OutputConfig], state_file: str) -> Backend:
+    if kind == "simulated":
+        return SimulatedOutputs(state_file, tuple(outputs))
+    if kind == "gpio":
+        return LineOutputs(outputs, request_output)
+    from smallbms.outputs.relay import Relay
+
+    return LineOutputs(outputs, Relay)
+
+
+def _remote(config: RemoteConfig) -> RemoteSource:
+    if config.kind == "simulated":
+        return SimulatedRemote(config)
+    if config.kind == "gpio":
+        return GpioRemote(config)
+    from smallbms.outputs.analog import AnalogRemote
+
+    return AnalogRemote(config)

@@ -53,7 +53,8 @@ class Server:
             while self._alone_s is None or now_s - controlled_at_s < self._alone_s:
                 wake_at_s = self._keeper.wake_at_s()
                 due_at_s = tick_at_s if wake_at_s is None else min(tick_at_s, wake_at_s)
-                ready = [fileno for fileno, _ in self._epoll.poll(max(0.0, due_at_s - time.monotonic()))]
+                look_at_s = min(due_at_s, self._keeper.pulse_at_s())
+                ready = [fileno for fileno, _ in self._epoll.poll(max(0.0, look_at_s - time.monotonic()))]
                 now_s = time.monotonic()
                 if now_s >= due_at_s or any(line.fileno() in ready for line in self._watched):
                     self._keeper.tick(now_s)
@@ -62,6 +63,7 @@ class Server:
                 if self._stop in ready:
                     return
                 self._serve(ready)
+                self._keeper.pulse(now_s)
                 self._on_turn()
                 if self._keeper.controlled:
                     controlled_at_s = now_s
