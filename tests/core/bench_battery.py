@@ -61,6 +61,9 @@ class BenchBattery:
     discharge_switch_on: bool | None = True
     balancing_cells: tuple[int, ...] | None = ()
     faults: set[Fault] = field(default_factory=set)
+    charge_limit_a: float | None = None
+    discharge_limit_a: float | None = None
+    charge_voltage_limit_v: float | None = None
     answers: bool = True
 
     def set_cells(self, voltage_v: float | None) -> None:
@@ -87,6 +90,9 @@ class BenchBattery:
             soh_pct=self.soh_pct,
             balancing_cells=self.balancing_cells,
             faults=frozenset(self.faults),
+            charge_limit_a=self.charge_limit_a,
+            discharge_limit_a=self.discharge_limit_a,
+            charge_voltage_limit_v=self.charge_voltage_limit_v,
         )
 
 

@@ -95,14 +95,14 @@ def over_current(sign: int) -> Probe:
     return probe
 
 
-def battery_block(faults: frozenset[Fault], switch: Callable[[BatteryReading], bool | None]) -> Probe:
+def battery_block(faults: frozenset[Fault], may: Callable[[BatteryReading], bool | None]) -> Probe:
     def probe(view: View) -> Sequence[Finding]:
         if view.bank.plain:
             return _NOBODY
         return [
             Finding(battery=b.number, stamp=b.reading.taken_at_s)
             for b in view.bank.batteries
-            if b.online and b.reading and (switch(b.reading) is False or not faults.isdisjoint(b.reading.faults))
+            if b.online and b.reading and (may(b.reading) is False or not faults.isdisjoint(b.reading.faults))
         ]
 
     return probe

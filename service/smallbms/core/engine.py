@@ -284,7 +284,7 @@ def _decision(work: Work, view: View, verdict: permissions.Verdict, after: Engin
         soc_state=work.counted.state,
         consumed_ah=soc.consumed_ah(work.counted, pack.capacity_ah),
         time_to_go_s=soc.time_to_go_s(work.counted, settings.discharge_floor_pct, pack.capacity_ah),
-        cvl_v=books.limits.cvl_v or 0.0,
+        cvl_v=limits.charge_voltage_v(books.limits, pack),
         ccl_a=limits.charge_limit_a(pack, model) if after.atc and model else 0.0,
         dcl_a=limits.discharge_limit_a(pack, model) if after.atd and model else 0.0,
         charge_request="floor" in books.tripped or "low_cell" in books.tripped,

@@ -1,6 +1,7 @@
 """CVL, CCL and DCL for chargers and inverters that a GX controls (DVCC); never invalid.
 
-A GX does not stop every solar charger on CCL = 0 alone, so a No to charging also lowers the voltage.
+A GX does not stop every solar charger on CCL = 0 alone, so a No to charging also lowers the voltage. What a battery
+asks for by itself narrows all three, and never widens them.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from math import inf
 from operator import attrgetter
 
 from smallbms.core.bank import strings
@@ -25,6 +27,8 @@ CELL_GAIN, CELL_DOWN_V, CELL_UP_V = 0.2, -0.020, 0.002
 REST_START_V, REST_DOWN_V, REST_UP_V, REST_ABOVE_V = 0.010, 0.005, 0.002, 0.010
 REST_CHARGING_C, REST_DISCHARGING_C = 0.005, 0.02
 _CHARGE_SWITCH, _DISCHARGE_SWITCH = attrgetter("charge_switch_on"), attrgetter("discharge_switch_on")
+_OWN_CHARGE_A, _OWN_DISCHARGE_A = attrgetter("charge_limit_a"), attrgetter("discharge_limit_a")
+_OWN_CHARGE_V = attrgetter("charge_voltage_limit_v")
 
 
 class Phase(Enum):
@@ -168,6 +172,11 @@ def _floating(memory: LimitsMemory, s: Situation) -> LimitsMemory:
     return memory
 
 
+def charge_voltage_v(memory: LimitsMemory, bank: Bank) -> float:
+    """CVL as steered, and no battery of a string above what it allows."""
+    return min(memory.cvl_v or 0.0, _weakest(bank, _OWN_CHARGE_V) * (bank.series or 1))
+
+
 def charge_limit_a(bank: Bank, model: BatteryModel) -> float:
     """CCL while charging is allowed: what the strings that can carry may take, by temperature and highest cell."""
     t, factor = model.thresholds, 1.0
@@ -181,7 +190,7 @@ def charge_limit_a(bank: Bank, model: BatteryModel) -> float:
     if bank.cell_min and bank.cell_min.value < t.low_cell_v:
         factor = min(factor, 0.1)
     carrying = _carrying(bank, _CHARGE_SWITCH)
-    return model.continuous_charge_a * carrying * factor
+    return min(model.continuous_charge_a * factor, _weakest(bank, _OWN_CHARGE_A)) * carrying
 
 
 def discharge_limit_a(bank: Bank, model: BatteryModel) -> float:
@@ -194,7 +203,7 @@ def discharge_limit_a(bank: Bank, model: BatteryModel) -> float:
     if bank.temperature_max:
         factor = min(factor, _ramp(bank.temperature_max.value, t.discharge_hot_c - 5.0, 1.0, t.discharge_hot_c, 0.2))
     carrying = _carrying(bank, _DISCHARGE_SWITCH)
-    return model.continuous_discharge_a * carrying * factor
+    return min(model.continuous_discharge_a * factor, _weakest(bank, _OWN_DISCHARGE_A)) * carrying
 
 
 def _carrying(bank: Bank, switch: Callable[[BatteryReading], bool | None]) -> int:
@@ -202,6 +211,14 @@ def _carrying(bank: Bank, switch: Callable[[BatteryReading], bool | None]) -> in
     if bank.plain and bank.parallel:
         return bank.parallel
     return sum(all(b.online and b.reading and switch(b.reading) is not False for b in s) for s in strings(bank))
+
+
+def _weakest(bank: Bank, limit: Callable[[BatteryReading], float | None]) -> float:
+    """The lowest limit that a battery asks for: parallel strings share the current whatever each of them allows."""
+    if bank.plain:
+        return inf
+    own = [limit(b.reading) for b in bank.batteries if b.reading]
+    return min([asked for asked in own if asked is not None], default=inf)
 
 
 def _ramp(x: float, x0: float, y0: float, x1: float, y1: float) -> float:

@@ -31,6 +31,7 @@ UNREAD_S = 2.0
 SUM_READINGS = 3
 SUM_STILL_C = 0.1  # cells and pack are two frames: a load that steps between them is no fault
 CURRENT_LIMIT_C = 20.0  # no battery of these carries that; a wild number is not a current
+HIGHEST_LIMIT = 10_000.0  # of a current or voltage that a battery asks for; more is none
 BARE_RANGE_V = (8.0, 70.0)  # of a battery whose cell count is not known
 STRANGE_READINGS = 3
 LOST_S = 9.0
@@ -121,6 +122,9 @@ def _believed(raw: BatteryReading, memory: BatteryMemory, member: Member) -> Bat
         remaining_ah=_within(raw.remaining_ah, 0.0, CAPACITY_LIMIT_AH),
         soc_pct=_within(raw.soc_pct, 0.0, 100.0),
         soh_pct=_within(raw.soh_pct, 0.0, 100.0),
+        charge_limit_a=_asked(raw.charge_limit_a),
+        discharge_limit_a=_asked(raw.discharge_limit_a),
+        charge_voltage_limit_v=_asked(raw.charge_voltage_limit_v),
     )
 
 
@@ -149,6 +153,13 @@ def _jumped(new: float | None, old: float | None) -> bool:
 
 def _within(value: float | None, low: float, high: float) -> float | None:
     return value if value is not None and low <= value <= high else None
+
+
+def _asked(limit: float | None) -> float | None:
+    """A limit that a battery asks for; what cannot be one allows nothing, as without it more would be allowed."""
+    if limit is None:
+        return None
+    return min(limit, HIGHEST_LIMIT) if limit > 0.0 else 0.0
 
 
 def _doubts(

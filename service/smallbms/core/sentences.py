@@ -106,4 +106,6 @@ def block_text(battery: Battery, blocks: Direction) -> str:
         return ", ".join(FAULTS[f] for f in faults)
     if reading and (reading.charge_switch_on if charge else reading.discharge_switch_on) is False:
         return f"its {'charge' if charge else 'discharge'} switch is open"
+    if reading and (reading.may_charge if charge else reading.may_discharge) is False:
+        return f"it asks for a {'charge' if charge else 'discharge'} current of 0 A"
     return "its report has just ended"

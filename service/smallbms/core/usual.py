@@ -81,4 +81,7 @@ def is_plain(reading: BatteryReading, model: BatteryModel | None, cell_count: in
         and reading.discharge_switch_on is not False
         and None not in reading.cell_temperatures_c
         and (reading.soh_pct is None or reading.soh_pct >= HEALTHY_PCT)
+        and reading.charge_limit_a is None
+        and reading.discharge_limit_a is None
+        and reading.charge_voltage_limit_v is None
     )

@@ -38,7 +38,8 @@ class Battery:
 
     `online`: its data are whole and young enough to decide on. `valid_at_s` is -inf before the first whole reading.
     `plain`: nothing asks for a closer look (no doubt, a model that fits, no fault, no open switch, no current above its
-    continuous limits, no unread sensor); it spares every rule from looking at every battery in every step.
+    continuous limits, no limit of its own, no unread sensor); it spares every rule from looking at every battery in
+    every step.
     """
 
     number: int

@@ -24,7 +24,8 @@ class BatteryReading:
 
     `taken_at_s`: pack frame (voltage, current, temperatures, faults …); `cells_taken_at_s`: cell voltages.
     `cell_voltages_v` keeps every position; a driver without single cells leaves it empty and gives `cell_min_v` and
-    `cell_max_v`. `board_temperatures_c` are MOSFETs and boards, never cells.
+    `cell_max_v`. `board_temperatures_c` are MOSFETs and boards, never cells. The three limits are what the
+    battery asks for by itself.
     """
 
     taken_at_s: float
@@ -50,6 +51,18 @@ class BatteryReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShuntReading:
+    charge_limit_a: float | None = None
+    discharge_limit_a: float | None = None
+    charge_voltage_limit_v: float | None = None
+
+    @property
+    def may_charge(self) -> bool | None:
+        """What the battery itself says, by its switch or by a limit of 0 A; None = nothing."""
+        return False if self.charge_limit_a == 0.0 else self.charge_switch_on
+
+    @property
+    def may_discharge(self) -> bool | None:
+        return False if self.discharge_limit_a == 0.0 else self.discharge_switch_on
     """A bank-wide current sensor, where one is configured."""
 
     taken_at_s: float
