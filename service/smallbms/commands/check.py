@@ -64,7 +64,7 @@ def line_rounds_s(config: Config) -> dict[str, float]:
             lines.setdefault(battery.port, []).append(battery)
     rounds = {}
     for port, batteries in lines.items():
-        units = [drivers.make(b.driver, port=port, unit=1 if b.address is None else b.address) for b in batteries]
+        units = [drivers.make(b.driver, port=port, unit=b.address) for b in batteries]
         rounds[port] = round_time_s(units, batteries[0].baud or units[0].INFO.baud)
     return rounds
 

@@ -23,17 +23,24 @@ def available() -> Mapping[str, type[Driver]]:
     return found
 
 
-def make(name: str, *, port: str, unit: int = 1, board_sensors: Collection[int] = ()) -> Driver:
+def make(name: str, *, port: str, unit: int | None = None, board_sensors: Collection[int] = ()) -> Driver:
     """A driver for one battery; `board_sensors` are the temperature sensors (1…n) that are no cells.
 
-    Raises ConfigError for a name that no file has, and for a unit on a protocol without addresses.
+    Without `unit` it is the address that a battery of this protocol has from the start.
+    Raises ConfigError for a name that no file has, for a unit on a protocol without addresses, and for one that no
+    board can have.
     """
     drivers = available()
     if name not in drivers:
         raise ConfigError(f"driver {name!r} is not known; known are: {', '.join(sorted(drivers))}")
     driver = drivers[name]
+    unit = driver.INFO.addresses[0] if unit is None else unit
     if unit != 1 and not driver.INFO.addressed:
         raise ConfigError(f"driver {name!r} has no addresses: one battery a port, so unit must be 1, not {unit}")
+    addresses = driver.INFO.addresses
+    if unit not in addresses:
+        allowed = f"{addresses[0]} to {addresses[-1]}"
+        raise ConfigError(f"{port}: address = {unit} is not allowed; a board of driver {name!r} has one of {allowed}")
     return driver(key=f"{name}:{port}:{unit}", unit=unit, board_sensors=frozenset(board_sensors))
 
 

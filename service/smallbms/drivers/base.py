@@ -50,6 +50,8 @@ class DriverInfo:
     addressed: bool  # several batteries may share a line
     turnaround_s: float  # longest pause of an awake board before its answer
     pause_s: float = 0.0  # silence that a board wants before the next request
+    addresses: range = range(1, 17)  # that a board can have; the first is that of a battery that states none
+    other_bauds: tuple[int, ...] = ()  # that a board may be set to
 
 
 class Driver(ABC):
