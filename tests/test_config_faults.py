@@ -37,7 +37,7 @@ WRONG: list[tuple[str, str, str, str]] = [
     (OUTPUTS + "[[battery]]\nport = '/dev/a'\n", "[[battery]] 1 driver", "missing", "name of a driver"),
     (OUTPUTS + "[[battery]]\ndriver = 'jbd'\n", "[[battery]] 1 port", "missing", "/dev/serial/by-id/"),
     (batteries(1).replace("jbd", "jk") + OUTPUTS, "[[battery]] 1 driver", "'jk'", "jbd, daly, bq76952, can-bms, victron-dbus, ble, simulated"),
-    (batteries(1, "port2 = 1") + OUTPUTS, "[[battery]] 1 port2", "unknown", "temperature, port, baud"),
+    (batteries(1, "port2 = 1") + OUTPUTS, "[[battery]] 1 port2", "unknown", "port, baud, address"),
     (batteries(1, "address = 2") + OUTPUTS, "[[battery]] 1 address", "2", "jbd has no addresses"),
     (batteries(1, "baud = 9600.5") + OUTPUTS, "[[battery]] 1 baud", "9600.5", "1200…1000000"),
     (batteries(1, "poll_s = 9") + OUTPUTS, "[[battery]] 1 poll_s", "9", "0.25…2 s"),

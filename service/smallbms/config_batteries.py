@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from smallbms.config_tables import ABSOLUTE, Table, number, text
 
@@ -20,11 +20,22 @@ BoardSensors = Annotated[
 
 
 class Battery(Table):
-    """What every battery may say of itself; without `model`, cell count and capacity give it."""
+    """What every battery may say of itself; without `model`, cell count and capacity give it.
+
+    `current_factor`: what its current is to be multiplied by, -1 where discharging is shown as positive.
+    """
 
     driver: str = Field(description="the name of a driver")
     model: ModelName | None = text(None, "the name of a model")
     temperature: Temperature = "sensors"
+    current_factor: float = Field(default=1.0, ge=-10, le=10, description="-10…10 without 0")
+
+    @field_validator("current_factor")
+    @classmethod
+    def _some_current(cls, factor: float) -> float:
+        if factor == 0:
+            raise ValueError("no current at all")
+        return factor
 
     @property
     def where(self) -> str:

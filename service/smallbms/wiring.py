@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from smallbms import drivers
@@ -20,7 +21,22 @@ Kind = TypeVar("Kind", bound=Battery)
 
 def links(config: Config, on_reading: OnReading, simulation: Source | None) -> tuple[Link, ...]:
     """One link for each wire; `simulation` gives the simulated batteries by loop time."""
+    on_reading = _corrected(config, on_reading)
     return (*_serial_lines(config, on_reading), *_simulated(config, on_reading, simulation))
+
+
+def _corrected(config: Config, on_reading: OnReading) -> OnReading:
+    """Hand readings on with the current as it is, where a battery's own is in other units or directions."""
+    factors = {n: b.current_factor for n, b in enumerate(config.batteries, 1) if b.current_factor != 1.0}
+    if not factors:
+        return on_reading
+
+    def hand_on(number: int, reading: BatteryReading) -> None:
+        if number in factors and reading.current_a is not None:
+            reading = replace(reading, current_a=reading.current_a * factors[number])
+        on_reading(number, reading)
+
+    return hand_on
 
 
 def _of(kind: type[Kind], config: Config) -> dict[int, Kind]:
@@ -34,9 +50,7 @@ def _serial_lines(config: Config, on_reading: OnReading) -> Iterator[Link]:
         lines.setdefault(battery.port, {})[number] = battery
     for port, batteries in lines.items():
         units = {
-            number: drivers.make(
-                b.driver, port=port, unit=1 if b.address is None else b.address, board_sensors=b.board_sensors
-            )
+            number: drivers.make(b.driver, port=port, unit=b.address, board_sensors=b.board_sensors)
             for number, b in batteries.items()
         }
         first = next(iter(batteries.values()))
