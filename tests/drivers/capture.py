@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,16 @@ def find_request(driver: Driver, what: str) -> Request:
 
 def replay(capture: Capture) -> Driver:
     """A driver that has taken in the whole capture, one second a frame."""
+    return _replayed(capture, capture.exchanges)
+
+
+def replay_before(capture: Capture, exchange: Exchange) -> Driver:
+    """A driver that has taken in what the capture holds before this exchange."""
+    return _replayed(capture, capture.exchanges[: capture.exchanges.index(exchange)])
+
+
+def _replayed(capture: Capture, exchanges: Sequence[Exchange]) -> Driver:
     driver = capture.make_driver()
-    for second, exchange in enumerate(capture.exchanges):
+    for second, exchange in enumerate(exchanges):
         find_request(driver, exchange.what).decode(exchange.reply, float(second))
     return driver
