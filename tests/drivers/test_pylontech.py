@@ -129,26 +129,7 @@ def test_what_the_battery_asks_for_is_its_switches(status: int, on: tuple[bool, 
     reading = driver.reading()
     assert reading is not None
     assert (reading.charge_switch_on, reading.discharge_switch_on) == on
-
-
-def test_whichever_frame_is_missing_for_long_makes_the_pack_old() -> None:
-    driver = Pylontech(key="pylontech")
-    stamps = {}
-    for now_s, what, info in (
-        (1.0, "alarms", QUIET),
-        (2.0, "analog values", analog()),
-        (3.0, "charge management", bytes((2,)) + bytes(8) + b"\xc0"),
-    ):
-        take(driver, what, info, now_s=now_s)
-        stamps[what] = (info, now_s)
-    for what, (info, _) in stamps.items():
-        take(driver, what, info, now_s=50.0)
-        others = [now_s for other, (_, now_s) in stamps.items() if other != what]
-        reading = driver.reading()
-        assert reading is not None
-        assert reading.taken_at_s == min(others)
-        take_back = stamps[what]
-        take(driver, what, take_back[0], now_s=take_back[1])
+    assert (reading.charge_limit_a, reading.discharge_limit_a, reading.charge_voltage_limit_v) == (37.0, 37.0, 53.2)
 
 
 @pytest.mark.parametrize(

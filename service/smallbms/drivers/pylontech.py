@@ -60,6 +60,15 @@ class _Analog:
     cycles: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Management:
+    charge_voltage_limit_v: float | None = None
+    charge_limit_a: float | None = None
+    discharge_limit_a: float | None = None
+    charge_on: bool | None = None
+    discharge_on: bool | None = None
+
+
 class Pylontech(AsciiHexDriver):
     """One Pylontech battery, or one of its group."""
 
@@ -76,7 +85,7 @@ class Pylontech(AsciiHexDriver):
         super().__init__(key=key, unit=unit, board_sensors=board_sensors | BOARD_SENSORS)
         self._analog: _Analog | None = None
         self._faults: frozenset[Fault] = frozenset()
-        self._enabled: int | None = None
+        self._management = _Management()
         self._at_s: dict[int, float] = {}  # by command, of what changes
         self._identity = Identity(key=key)
         self._first_serial: str | None = None
@@ -96,7 +105,7 @@ class Pylontech(AsciiHexDriver):
         analog = self._analog
         if analog is None or ALARMS not in self._at_s:
             return None
-        enabled = self._enabled
+        asked = self._management
         places = frozenset(range(1, len(analog.temperatures_c) + 1))
         return BatteryReading(
             taken_at_s=min(self._at_s.values()),
@@ -109,12 +118,15 @@ class Pylontech(AsciiHexDriver):
             cell_max_v=max(analog.cells_v),
             cell_temperatures_c=only(analog.temperatures_c, places - self.board_sensors),
             board_temperatures_c=only(analog.temperatures_c, places & self.board_sensors),
-            charge_switch_on=None if enabled is None else bool(enabled & CHARGE_ENABLED),
-            discharge_switch_on=None if enabled is None else bool(enabled & DISCHARGE_ENABLED),
+            charge_switch_on=asked.charge_on,
+            discharge_switch_on=asked.discharge_on,
             remaining_ah=analog.remaining_ah,
             capacity_ah=analog.capacity_ah,
             cycles=analog.cycles,
             faults=self._faults,
+            charge_limit_a=asked.charge_limit_a,
+            discharge_limit_a=asked.discharge_limit_a,
+            charge_voltage_limit_v=asked.charge_voltage_limit_v,
         )
 
     def _take_analog(self, fields: Fields, now_s: float) -> None:
@@ -151,8 +163,16 @@ class Pylontech(AsciiHexDriver):
         self._at_s[ALARMS] = now_s
 
     def _take_management(self, fields: Fields, now_s: float) -> None:
-        fields.take(9)  # address, what it wishes for CVL, DVL, CCL and DCL
-        self._enabled = fields.unsigned(1)
+        fields.take(1)  # address
+        charge_mv, _discharge_mv = fields.unsigned(), fields.unsigned()
+        charge_100ma, discharge_100ma, status = fields.signed(), fields.signed(), fields.unsigned(1)
+        self._management = _Management(
+            charge_voltage_limit_v=charge_mv / 1000 or None,
+            charge_limit_a=abs(charge_100ma) / 10,
+            discharge_limit_a=abs(discharge_100ma) / 10,
+            charge_on=bool(status & CHARGE_ENABLED),
+            discharge_on=bool(status & DISCHARGE_ENABLED),
+        )
         self._at_s[MANAGEMENT] = now_s
 
     def _take_serial(self, fields: Fields, _now_s: float) -> None:
