@@ -1,0 +1,209 @@
+"""Seplos boards of protocol 2.0 (1101, 10C, 10E) on RS485: 19200 8N1, big-endian, many on a line.
+
+Fields: SEPLOS BMS communication protocol 2.0, checked against captures. Only reads. The board's address is that of
+its switches, from 0. Some firmware and the RS485 pins of the CAN socket have 9600. A board that is the master of
+others on the same line talks by itself: such a line cannot be shared.
+
+The states of single cells and sensors say what the alarm events say in whole, warnings included; a fault is what the
+board itself acts on. What an event does not name is the board's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from smallbms.drivers.ascii_hex import AsciiHexDriver, Fields, only, temperature_c
+from smallbms.drivers.base import DriverInfo, Request, Want
+from smallbms.errors import FrameError
+from smallbms.model import BatteryReading, Identity
+from smallbms.words import Fault
+
+TELEMETRY, ALARMS, MAKER = 0x42, 0x44, 0x51
+GROUP = b"\x01"
+CELL_SENSORS = 4  # then the environment and the switches
+STATES = frozenset({0x00, 0x01, 0x02})  # normal, low, high
+EVENTS = 14  # bytes from the first event to the eighth
+CHARGE_ON, DISCHARGE_ON = 0x02, 0x01
+
+HOT = (Fault.CHARGE_HOT, Fault.DISCHARGE_HOT)  # of the environment or the board
+COLD = (Fault.CHARGE_COLD, Fault.DISCHARGE_COLD)
+OVER_CURRENT = (Fault.CHARGE_OVER_CURRENT, Fault.DISCHARGE_OVER_CURRENT)  # the direction is not told
+BROKEN = (Fault.INTERNAL,)
+SAID = ()  # a warning or a state
+
+EVENT_FAULTS = (  # by event and bit
+    (BROKEN, BROKEN, BROKEN, BROKEN, (Fault.CELL_IMBALANCE,), BROKEN, BROKEN, BROKEN),
+    (
+        SAID,
+        (Fault.CELL_HIGH,),
+        SAID,
+        (Fault.CELL_LOW,),
+        SAID,
+        (Fault.PACK_HIGH,),
+        SAID,
+        (Fault.PACK_LOW,),
+    ),
+    (
+        SAID,
+        (Fault.CHARGE_HOT,),
+        SAID,
+        (Fault.CHARGE_COLD,),
+        SAID,
+        (Fault.DISCHARGE_HOT,),
+        SAID,
+        (Fault.DISCHARGE_COLD,),
+    ),
+    (SAID, HOT, SAID, COLD, HOT, SAID, SAID, BROKEN),  # bit 6: heating; bit 7: the second protection
+    (
+        SAID,
+        (Fault.CHARGE_OVER_CURRENT,),
+        SAID,
+        (Fault.DISCHARGE_OVER_CURRENT,),
+        OVER_CURRENT,
+        (Fault.SHORT_CIRCUIT,),
+        OVER_CURRENT,
+        (Fault.SHORT_CIRCUIT,),
+    ),
+    # charger too high, pause in charging, capacity warned of and used up, cells too low to be charged, …
+    ((Fault.PACK_HIGH,), SAID, SAID, (Fault.PACK_LOW,), (Fault.CELL_LOW, *BROKEN), BROKEN, BROKEN, BROKEN),
+    (SAID, SAID, SAID, SAID, SAID, SAID, BROKEN, BROKEN),  # balancing and its pauses, waiting for a charger
+    (BROKEN, SAID, SAID, SAID, SAID, SAID, SAID, BROKEN),  # memory; clock, calibrations, charging held back
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Telemetry:
+    cells_v: tuple[float, ...]
+    temperatures_c: tuple[float | None, ...]
+    current_a: float
+    voltage_v: float
+    remaining_ah: float
+    capacity_ah: float | None
+    soc_pct: float
+    soh_pct: float
+    cycles: int
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Alarms:
+    faults: frozenset[Fault]
+    switches: int
+    balancing_cells: tuple[int, ...]
+    at_s: float
+
+
+class Seplos(AsciiHexDriver):
+    """One Seplos board of protocol 2.0."""
+
+    INFO = DriverInfo(
+        name="seplos",
+        baud=19200,
+        other_bauds=(9600,),
+        addressed=True,
+        addresses=range(16),
+        turnaround_s=0.1,
+    )
+
+    def __init__(self, *, key: str, unit: int = 0, board_sensors: frozenset[int] = frozenset()) -> None:
+        super().__init__(key=key, unit=unit, board_sensors=board_sensors)
+        self._telemetry: _Telemetry | None = None
+        self._alarms: _Alarms | None = None
+        self._identity = Identity(key=key)
+        self._questions = (
+            (Want.PACK, self._question("alarms", ALARMS, GROUP, 49, self._take_alarms)),
+            (Want.PACK | Want.CELLS, self._question("telemetry", TELEMETRY, GROUP, 75, self._take_telemetry)),
+            (Want.IDENTITY, self._question("maker", MAKER, b"", 32, self._take_maker)),
+        )
+
+    def requests(self, want: Want) -> tuple[Request, ...]:
+        return tuple(request for part, request in self._questions if part & want)
+
+    def reading(self) -> BatteryReading | None:
+        telemetry, alarms = self._telemetry, self._alarms
+        if telemetry is None or alarms is None:
+            return None
+        places = frozenset(range(1, len(telemetry.temperatures_c) + 1))
+        at_cells = frozenset(range(1, CELL_SENSORS + 1)) - self.board_sensors
+        return BatteryReading(
+            taken_at_s=min(telemetry.at_s, alarms.at_s),
+            cells_taken_at_s=telemetry.at_s,
+            identity=self._identity,
+            voltage_v=telemetry.voltage_v,
+            current_a=telemetry.current_a,
+            cell_voltages_v=telemetry.cells_v,
+            cell_min_v=min(telemetry.cells_v),
+            cell_max_v=max(telemetry.cells_v),
+            cell_temperatures_c=only(telemetry.temperatures_c, at_cells),
+            board_temperatures_c=only(telemetry.temperatures_c, places - at_cells),
+            charge_switch_on=bool(alarms.switches & CHARGE_ON),
+            discharge_switch_on=bool(alarms.switches & DISCHARGE_ON),
+            remaining_ah=telemetry.remaining_ah,
+            capacity_ah=telemetry.capacity_ah,
+            soc_pct=telemetry.soc_pct,
+            soh_pct=telemetry.soh_pct,
+            cycles=telemetry.cycles,
+            balancing_cells=alarms.balancing_cells,
+            faults=alarms.faults,
+        )
+
+    def _take_telemetry(self, fields: Fields, now_s: float) -> None:
+        fields.take(2)  # flags, group
+        cells = fields.words()
+        if not cells:
+            raise FrameError("telemetry without cells")
+        temperatures, current_10ma = fields.words(), fields.signed()
+        voltage_10mv, remaining_10mah = fields.unsigned(), fields.unsigned()
+        fields.take(3)  # how many more, capacity as it has learned it
+        soc_permille, rated_10mah, cycles, soh_permille = (fields.unsigned() for _ in range(4))
+        self._telemetry = _Telemetry(
+            cells_v=tuple([millivolts / 1000 for millivolts in cells]),
+            temperatures_c=tuple([temperature_c(raw) for raw in temperatures]),
+            current_a=current_10ma / 100,
+            voltage_v=voltage_10mv / 100,
+            remaining_ah=remaining_10mah / 100,
+            capacity_ah=rated_10mah / 100 or None,
+            soc_pct=soc_permille / 10,
+            soh_pct=soh_permille / 10,
+            cycles=cycles,
+            at_s=now_s,
+        )
+
+    def _take_alarms(self, fields: Fields, now_s: float) -> None:
+        fields.take(2)  # flags, group
+        states = fields.states() + fields.states() + fields.take(2)  # cells, sensors, current, voltage
+        count = fields.unsigned(1)
+        if count < EVENTS:
+            raise FrameError(f"alarms with {count} events, at least {EVENTS} wanted")
+        *events, switches, balancing_low, balancing_high, _system = fields.take(10)
+        disconnected = any(fields.take(2))
+        faults = _event_faults((*events, *fields.take(2)))
+        if disconnected or not STATES.issuperset(states):
+            faults |= {Fault.INTERNAL}
+        self._alarms = _Alarms(
+            faults=faults,
+            switches=switches,
+            balancing_cells=_bits(balancing_low | balancing_high << 8),
+            at_s=now_s,
+        )
+
+    def _take_maker(self, fields: Fields, _now_s: float) -> None:
+        name = fields.take(10).decode("ascii", errors="replace").strip("\0 ")
+        major, minor = fields.unsigned(1), fields.unsigned(1)
+        model = f"Seplos {name}" if name else None
+        self._identity = Identity(key=self.key, model=model, firmware=f"{major}.{minor}")
+
+
+def _event_faults(events: tuple[int, ...]) -> frozenset[Fault]:
+    return frozenset(
+        fault
+        for event, meanings in zip(events, EVENT_FAULTS, strict=True)
+        for bit, meaning in enumerate(meanings)
+        if event >> bit & 1
+        for fault in meaning
+    )
+
+
+def _bits(word: int) -> tuple[int, ...]:
+    """The numbers of the set bits, from 1."""
+    return tuple([number for number in range(1, word.bit_length() + 1) if word >> (number - 1) & 1])
