@@ -23,6 +23,8 @@ class BatteryReading:
     """One battery as read from its wire; each frame has its own stamp.
 
     `taken_at_s`: pack frame (voltage, current, temperatures, faults …); `cells_taken_at_s`: cell voltages.
+    `charge_ah`: what its own counter has counted since that began, + = charged, and `charge_time_s` for how long by the
+    battery's clock: a counter that began anew shows by it.
     `cell_voltages_v` keeps every position; a driver without single cells leaves it empty and gives `cell_min_v` and
     `cell_max_v`. `board_temperatures_c` are MOSFETs and boards, never cells. The three limits are what the
     battery asks for by itself.
@@ -45,12 +47,10 @@ class BatteryReading:
     soc_pct: float | None = None
     soh_pct: float | None = None
     cycles: int | None = None
+    charge_ah: float | None = None
+    charge_time_s: float | None = None
     balancing_cells: tuple[int, ...] | None = None
     faults: frozenset[Fault] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShuntReading:
     charge_limit_a: float | None = None
     discharge_limit_a: float | None = None
     charge_voltage_limit_v: float | None = None
@@ -63,6 +63,10 @@ class ShuntReading:
     @property
     def may_discharge(self) -> bool | None:
         return False if self.discharge_limit_a == 0.0 else self.discharge_switch_on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShuntReading:
     """A bank-wide current sensor, where one is configured."""
 
     taken_at_s: float
