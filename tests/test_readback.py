@@ -131,6 +131,20 @@ def test_each_reading_of_a_pin_that_does_not_follow_counts(level: bool | None) -
         assert (follower.now.atc, follower.now.sequence) == (level, readings)
 
 
+def test_an_output_that_somebody_else_may_switch_is_not_known_until_it_is_ours_again() -> None:
+    follower = Follower()
+    follower.follow(state(), None)
+    for readings in (10, 11):
+        follower.follow(state(readings=readings), None, {"charge_disconnect": "relay 0: not Manual"})
+        assert (follower.now.atc, follower.now.atd, follower.now.sequence) == (None, True, readings)
+        assert follower.now.detail == "charge_disconnect: relay 0: not Manual"
+        assert not follower.now.lamp_fault
+    follower.follow(state(readings=12), None, {})
+    assert follower.now == read_back(state(readings=12), None)
+    follower.follow(None, OutputError("gone"), {"charge_disconnect": "relay 0: not Manual"})
+    assert follower.now == OutputsReadBack(detail="gone")
+
+
 def test_an_outputs_process_that_is_gone_and_back_is_told_each_time() -> None:
     follower = Follower()
     follower.follow(state(), None)

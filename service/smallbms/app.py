@@ -31,6 +31,7 @@ from smallbms.store import Store
 from smallbms.watchdog import DIRECTORY, WatchdogFile
 
 if TYPE_CHECKING:
+    from smallbms.inputs.gx_relays import GxRelays
     from smallbms.publish.mqtt import MqttPublisher
 
 OUTPUTS_SOCKET = "outputs.sock"
@@ -105,6 +106,7 @@ async def _serve(config: Config, options: Options) -> None:
 async def _run(config: Config, options: Options, store: Store, socket_path: str, own: OwnOutputs | None) -> None:
     settings = await _load(store, SETTINGS)
     loop, vbat = await _assemble(config, store, Memory(store), settings, socket_path)
+    relays = await _relays(config, loop)
     links = wiring.links(config, loop.on_reading, options.drive.readings if options.drive else None)
     loop.attach(links)
     kept_alive = DIRECTORY / config.service.name
@@ -129,6 +131,8 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str,
                     tasks.create_task(own.run())
                 if vbat is not None:
                     tasks.create_task(vbat.run())
+                if relays is not None:
+                    tasks.create_task(relays.run())
                 if watchdog is not None:
                     tasks.create_task(watchdog.run())
                 await options.stop.wait()
@@ -139,6 +143,19 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str,
                 watchdog.remove()
         finally:
             loop.keep_all()
+
+
+async def _relays(config: Config, loop: Loop) -> GxRelays | None:
+    """Who looks whether the relays of a GX that are outputs are ours; ConfigError if one is not."""
+    numbers = config.relays()
+    if not numbers:
+        return None
+    from smallbms.inputs.gx_relays import GxRelays
+
+    relays = GxRelays(config.dbus.bus, numbers, loop.wake)
+    await relays.start()
+    loop.foreign_outputs = lambda: relays.faults
+    return relays
 
 
 async def _brokers(config: Config, store: Store, loop: Loop) -> tuple[MqttPublisher, ...]:

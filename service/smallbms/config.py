@@ -77,6 +77,11 @@ class Config:
         """Return what the outputs process is told in its `hello`."""
         return rules.pins(self.outputs, self.remote)
 
+    def relays(self) -> dict[str, int]:
+        """Return the outputs that are relays of a GX, with their numbers on the bus."""
+        outputs = pinout.parse(self.pins()).outputs
+        return {name: int(o.line.line) for name, o in outputs.items() if o.kind == "gx-relay" and o.line is not None}
+
     def warnings(self) -> tuple[str, ...]:
         """Return a sentence for all that is allowed and yet dangerous."""
         said = []

@@ -58,6 +58,7 @@ class Loop:
         self.identity = identity
         self.publish: Callable[[Snapshot], None] = lambda snapshot: None
         self.app_connected: Callable[[], bool] = lambda: False
+        self.foreign_outputs: Callable[[], Mapping[str, str]] = dict  # which somebody else may switch, and why
         self._spec = spec
         self._state = state
         self._store = store
@@ -195,7 +196,7 @@ class Loop:
 
     def _outputs_spoke(self) -> None:
         """The outputs process answered, or is gone: now everyone may hear what it did."""
-        before = self._pins.follow(self.outputs.state, self.outputs.error)
+        before = self._pins.follow(self.outputs.state, self.outputs.error, self.foreign_outputs())
         after = self._pins.now
         self._newcomer = self._newcomer and not (after.reachable and after.update not in OPEN_UPDATE)
         if (after.reachable, after.remote_on, after.update) != (before.reachable, before.remote_on, before.update):

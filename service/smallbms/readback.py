@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from smallbms.errors import OutputError
 from smallbms.model import Outputs, OutputsReadBack
 from smallbms.outputs.state import State
@@ -48,9 +50,17 @@ class Follower:
         self.now = NOT_SPOKEN
         self._state: State | None = None
 
-    def follow(self, state: State | None, error: OutputError | None) -> OutputsReadBack:
-        """Take the newest answer in; returns what `now` was before."""
+    def follow(
+        self, state: State | None, error: OutputError | None, foreign: Mapping[str, str] | None = None
+    ) -> OutputsReadBack:
+        """Take the newest answer in; returns what `now` was before.
+
+        `foreign` says which outputs somebody else may switch, and why: what they show is not known then.
+        """
         before, known = self.now, self._state
+        if state is not None and foreign:
+            unknown = dict.fromkeys(foreign)
+            state = state._replace(pins={**state.pins, **unknown}, errors={**state.errors, **foreign})
         self._state = state
         # A fault is judged by the count of read-backs: only where there is none they need not be told apart.
         if state is None or known is None or not _follows(before) or _said(state) != _said(known):

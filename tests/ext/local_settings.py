@@ -39,6 +39,8 @@ class LocalSettings:
         if call.member == "RemoveSettings" and call.path == "/" and call.signature == "as":
             gone = [0 if self.stored.pop(path, None) is not None else -1 for path in call.body[0]]
             return Message.new_method_return(call, "ai", [gone])
+        if call.member == "GetValue" and call.path in self.stored:
+            return Message.new_method_return(call, "v", [_variant(self.stored[call.path])])
         if call.member == "SetValue" and call.path in self.stored:
             return Message.new_method_return(call, "i", [self.set(call.path, call.body[0].value)])
         return None
@@ -60,9 +62,7 @@ class LocalSettings:
         self.stored.setdefault(path, value)
         if "min" in request:
             self.limits[path] = request["min"].value, request["max"].value
-        kept = self.stored[path]
-        code_of = "s" if isinstance(kept, str) else "d" if isinstance(kept, float) else "i"
-        return {"path": Variant("s", path), "error": Variant("i", OK), "value": Variant(code_of, kept)}
+        return {"path": Variant("s", path), "error": Variant("i", OK), "value": _variant(self.stored[path])}
 
     def _free_instance(self, path: str, wanted: str) -> str:
         device_class, _, number = wanted.partition(":")
@@ -78,8 +78,11 @@ class LocalSettings:
         if (lowest or highest) and not lowest <= value <= highest:
             return -1
         self.stored[path] = value
-        code = "s" if isinstance(value, str) else "d" if isinstance(value, float) else "i"
-        properties = {"Value": Variant(code, value), "Text": Variant("s", str(value))}
+        properties = {"Value": _variant(value), "Text": Variant("s", str(value))}
         assert self.bus is not None
         self.bus.send(Message.new_signal(path, "com.victronenergy.BusItem", "PropertiesChanged", "a{sv}", [properties]))
         return OK
+
+
+def _variant(value: Any) -> Variant:
+    return Variant("s" if isinstance(value, str) else "d" if isinstance(value, float) else "i", value)
