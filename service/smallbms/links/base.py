@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+BACK_OFF_S = (0.5, 5.0)  # before what failed is opened anew: first and longest
+
 
 class LinkFault(StrEnum):
     """What went wrong on a wire."""
@@ -15,6 +17,8 @@ class LinkFault(StrEnum):
     HALF_FRAME = "half_frame"  # something came, but no whole answer in time
     BAD_FRAME = "bad_frame"  # a whole answer that is not valid, or a refusal
     PORT = "port"  # the port could not be opened, or went away
+    BUS_ERROR = "bus_error"  # a bus that works badly: what is sent or received is disturbed
+    BUS_OFF = "bus_off"  # a CAN controller that has given up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,14 +10,12 @@ from typing import TypeVar
 
 from smallbms.drivers.base import Driver
 from smallbms.errors import FrameError, LinkError
-from smallbms.links.base import LinkFault, LinkHealth
+from smallbms.links.base import BACK_OFF_S, LinkFault, LinkHealth
 from smallbms.links.port import NO_ANSWER, Answer, Exchange, Pause, Port, Script, opened
 from smallbms.links.schedule import Schedule, Slot
 from smallbms.links.timing import ATTEMPTS, time_out_s
 from smallbms.model import BatteryReading
 from smallbms.trouble import TroubleLog
-
-BACK_OFF_S = (0.5, 5.0)  # first and longest
 
 Result = TypeVar("Result")
 Steps = Generator[Exchange | Pause, Answer, Result]  # a part of a script
