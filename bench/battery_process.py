@@ -18,7 +18,8 @@ from random import Random
 from typing import Any
 
 from smallbms.drivers.jbd import READ, START, Register
-from smallbms.emulators.jbd import JbdBoard, Mishap
+from smallbms.emulators.board import Mishap
+from smallbms.emulators.jbd import JbdBoard
 from smallbms.emulators.pty import PtyServer
 from smallbms.model import BatteryReading, Identity
 

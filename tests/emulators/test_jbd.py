@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from smallbms.drivers.base import Want
 from smallbms.drivers.jbd import Jbd, frame
-from smallbms.emulators.jbd import JbdBoard, Mishap
+from smallbms.emulators.board import Mishap
+from smallbms.emulators.jbd import JbdBoard
 from smallbms.errors import FrameError
 from smallbms.model import BatteryReading, Identity
 from smallbms.words import Fault

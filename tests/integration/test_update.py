@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from smallbms import __version__
-from smallbms.emulators.jbd import Mishap
+from smallbms.emulators.board import Mishap
 from smallbms.model import Outputs
 from smallbms.outputs.client import OutputsClient
 from smallbms.outputs.visitor import Visitor

@@ -10,7 +10,7 @@ import pytest
 
 from smallbms.core.alarms import FAULT_ALARMS
 from smallbms.drivers.jbd import PACK, PROTECTION, Pack, Register
-from smallbms.emulators.jbd import Mishap
+from smallbms.emulators.board import Mishap
 
 from .harness import BOTH_OFF, BOTH_ON, Battery, System, codes, running
 

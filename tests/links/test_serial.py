@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from smallbms.emulators.jbd import Mishap
+from smallbms.emulators.board import Mishap
 from smallbms.links.base import LinkFault
 from smallbms.links.schedule import SILENT_AFTER
 

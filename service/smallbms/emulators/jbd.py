@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from enum import Flag, auto
 from pathlib import Path
 
 from smallbms.drivers.jbd import (
@@ -22,6 +21,7 @@ from smallbms.drivers.jbd import (
     Status,
     frame,
 )
+from smallbms.emulators.board import EmulatedBoard
 from smallbms.emulators.pty import PtyServer
 from smallbms.model import BatteryReading
 from smallbms.words import Fault
@@ -29,61 +29,28 @@ from smallbms.words import Fault
 SWITCH_LOCK_BIT = PROTECTION.index(Fault.SWITCH_LOCKED)
 
 
-class Mishap(Flag):
-    """What can go wrong on a real wire."""
-
-    NONE = 0
-    SILENT = auto()  # answers nothing
-    CORRUPT = auto()  # one byte of each reply is wrong
-    TRUNCATE = auto()  # only the first half of each reply
-    ECHO = auto()  # an RS485 adapter that repeats the request
-    NOISE = auto()  # a few bytes before each reply
-
-
 OPEN_SENSOR = 0  # raw
-NOISE = bytes((0x00, START, 0xFF))
 
 
-class JbdBoard:
-    """Bytes in, bytes out; `state()` is asked at each request.
+class JbdBoard(EmulatedBoard):
+    """`state()` is asked at each request.
 
-    `mishaps` act until cleared; `sleep()` swallows the next request; `protection` is or-ed into the protection
-    bits; `payloads` replaces the data of a register, whatever nonsense it holds, under a good checksum.
+    `protection` is or-ed into the protection bits; `payloads` replaces the data of a register, whatever nonsense it
+    holds, under a good checksum.
     """
 
     def __init__(self, state: Callable[[], BatteryReading], *, name: str = "JBD-EMULATOR") -> None:
-        self.mishaps = Mishap.NONE
+        super().__init__()
         self.protection = 0
         self.payloads: dict[int, bytes] = {}
         self._state = state
         self._name = name
-        self._asleep = False
         self._switches_off = 0  # register 0xE1: bit 0 = charge, bit 1 = discharge
-        self._received = b""
-
-    def sleep(self) -> None:
-        """The next request only wakes the board."""
-        self._asleep = True
-
-    def receive(self, data: bytes) -> bytes:
-        """The replies to the requests that are complete now."""
-        self._received += data
-        replies = b""
-        while request := self._next_request():
-            mute = self._asleep or Mishap.SILENT in self.mishaps
-            self._asleep = False
-            reply = b"" if mute else self._spoil(self._answer(request))
-            replies += request + reply if Mishap.ECHO in self.mishaps else reply
-        return replies
 
     def _next_request(self) -> bytes:
-        """Cut the next whole request from what was received; empty if there is none."""
-        self._received = self._received[self._received.find(START) :] if START in self._received else b""
-        size = HEADER + self._received[3] + TRAILER if len(self._received) >= HEADER else HEADER
-        if len(self._received) < size:
-            return b""
-        request, self._received = self._received[:size], self._received[size:]
-        return request
+        at = self._received.find(START)
+        known = at >= 0 and len(self._received) >= at + HEADER
+        return self._cut(bytes((START,)), HEADER + TRAILER + (self._received[at + HEADER - 1] if known else 0))
 
     def _answer(self, request: bytes) -> bytes:
         direction, register, data = request[1], request[2], request[HEADER:-TRAILER]
@@ -139,13 +106,6 @@ class JbdBoard:
                 sensors=len(temperatures_c),
             )
         ) + _words(OPEN_SENSOR if t is None else round(t * 10) + ZERO_CELSIUS for t in temperatures_c)
-
-    def _spoil(self, reply: bytes) -> bytes:
-        if Mishap.CORRUPT in self.mishaps:
-            reply = reply[:-4] + bytes((reply[-4] ^ 0x01,)) + reply[-3:]
-        if Mishap.TRUNCATE in self.mishaps:
-            reply = reply[: len(reply) // 2]
-        return NOISE + reply if Mishap.NOISE in self.mishaps else reply
 
 
 async def serve_jbd(

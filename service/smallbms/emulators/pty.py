@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 BITS_PER_BYTE = 10  # 8N1
-CHUNK = 8  # bytes; finer pacing costs more than it shows
+CHUNK_S = 0.0083  # 8 bytes at 9600 baud; finer pacing costs more than it shows
 
 
 class Board(Protocol):
@@ -82,7 +82,7 @@ class PtyServer:
 
     async def _transmit(self, reply: bytes, times_plugged: int) -> None:
         """Send at the line's pace, unless the adapter that was asked has been unplugged."""
-        step = CHUNK if self._byte_s else len(reply)
+        step = round(CHUNK_S / self._byte_s) if self._byte_s else len(reply)
         for start in range(0, len(reply), step):
             chunk = reply[start : start + step]
             await asyncio.sleep(len(chunk) * self._byte_s)
