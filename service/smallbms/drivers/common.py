@@ -20,6 +20,11 @@ def beginnings(mark: bytes, reply: bytes) -> Iterator[int]:
             yield at
 
 
+def bits(word: int) -> tuple[int, ...]:
+    """The numbers of the set bits, from 1."""
+    return tuple([number for number in range(1, word.bit_length() + 1) if word >> (number - 1) & 1])
+
+
 def faults_of(bits: int, table: Sequence[Fault | None]) -> frozenset[Fault]:
     """The faults of the set bits; None in the table: the bit is no protection."""
     if not bits:

@@ -13,6 +13,7 @@ from struct import Struct, unpack
 from typing import NamedTuple
 
 from smallbms.drivers.base import Driver, DriverInfo, Request, Want
+from smallbms.drivers.common import bits
 from smallbms.errors import FrameError
 from smallbms.model import BatteryReading, Identity
 from smallbms.words import Fault
@@ -154,8 +155,8 @@ class Jbd(Driver):
             capacity_ah=None if pack.capacity_10mah in (0, ABSENT) else pack.capacity_10mah / 100,
             soc_pct=float(pack.soc_pct) if pack.soc_pct <= 100 else None,
             cycles=pack.cycles,
-            balancing_cells=_bits(pack.balancing_low | pack.balancing_high << 16),
-            faults=frozenset([PROTECTION[number - 1] for number in _bits(pack.protection)]),
+            balancing_cells=bits(pack.balancing_low | pack.balancing_high << 16),
+            faults=frozenset([PROTECTION[number - 1] for number in bits(pack.protection)]),
         )
 
     @property
@@ -218,11 +219,6 @@ def _trailer(body: bytes) -> bytes:
 
 def _words(data: bytes) -> tuple[int, ...]:
     return unpack(f">{len(data) // 2}H", data)
-
-
-def _bits(word: int) -> tuple[int, ...]:
-    """The numbers of the set bits, from 1."""
-    return tuple([number for number in range(1, word.bit_length() + 1) if word >> (number - 1) & 1])
 
 
 def _temperature_c(raw: int) -> float | None:

@@ -10,14 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import IntEnum
 
 from smallbms.drivers.ascii_hex import AsciiHexDriver, Fields, only, temperature_c
 from smallbms.drivers.base import DriverInfo, Request, Want
+from smallbms.drivers.common import faults_of
 from smallbms.errors import FrameError
 from smallbms.model import BatteryReading, Identity
 from smallbms.words import Fault
 
-ANALOG, ALARMS, MAKER, MANAGEMENT, SERIAL = 0x42, 0x44, 0x51, 0x92, 0x93
+
+class Command(IntEnum):
+    """What can be asked; each of them reads."""
+
+    ANALOG = 0x42
+    ALARMS = 0x44
+    MAKER = 0x51
+    MANAGEMENT = 0x92
+    SERIAL = 0x93
+
 
 BELOW, ABOVE = 0x01, 0x02  # states of what was measured; 0 is normal, any other is a fault of the board's own
 CHARGE_ENABLED, DISCHARGE_ENABLED = 0x80, 0x40
@@ -91,11 +102,11 @@ class Pylontech(AsciiHexDriver):
         self._first_serial: str | None = None
         own = bytes((unit,))
         self._questions = (
-            (Want.PACK, self._question("alarms", ALARMS, own, 33, self._take_alarms)),
-            (Want.PACK, self._question("charge management", MANAGEMENT, own, 10, self._take_management)),
-            (Want.PACK | Want.CELLS, self._question("analog values", ANALOG, own, 63, self._take_analog)),
-            (Want.IDENTITY, self._question("serial number", SERIAL, own, 17, self._take_serial)),
-            (Want.IDENTITY, self._question("maker", MAKER, b"", 32, self._take_maker)),
+            (Want.PACK, self._question("alarms", Command.ALARMS, own, 33, self._take_alarms)),
+            (Want.PACK, self._question("charge management", Command.MANAGEMENT, own, 10, self._take_management)),
+            (Want.PACK | Want.CELLS, self._question("analog values", Command.ANALOG, own, 63, self._take_analog)),
+            (Want.IDENTITY, self._question("serial number", Command.SERIAL, own, 17, self._take_serial)),
+            (Want.IDENTITY, self._question("maker", Command.MAKER, b"", 32, self._take_maker)),
         )
 
     def requests(self, want: Want) -> tuple[Request, ...]:
@@ -103,13 +114,13 @@ class Pylontech(AsciiHexDriver):
 
     def reading(self) -> BatteryReading | None:
         analog = self._analog
-        if analog is None or ALARMS not in self._at_s:
+        if analog is None or Command.ALARMS not in self._at_s:
             return None
         asked = self._management
         places = frozenset(range(1, len(analog.temperatures_c) + 1))
         return BatteryReading(
             taken_at_s=min(self._at_s.values()),
-            cells_taken_at_s=self._at_s[ANALOG],
+            cells_taken_at_s=self._at_s[Command.ANALOG],
             identity=self._identity,
             voltage_v=analog.voltage_v,
             current_a=analog.current_a,
@@ -148,7 +159,7 @@ class Pylontech(AsciiHexDriver):
             capacity_ah=None if capacity_mah in (0, ABSENT) else capacity_mah / 1000,
             cycles=cycles,
         )
-        self._at_s[ANALOG] = now_s
+        self._at_s[Command.ANALOG] = now_s
 
     def _take_alarms(self, fields: Fields, now_s: float) -> None:
         fields.take(2)  # flags, address
@@ -156,11 +167,11 @@ class Pylontech(AsciiHexDriver):
         for meaning in (CHARGE_CURRENT, PACK, DISCHARGE_CURRENT):
             faults |= _faults(fields.take(1), meaning)
         first, second, third, *cells = fields.take(5)
-        faults |= {fault for bit, fault in enumerate(STATUS_1) if first >> bit & 1}
+        faults |= faults_of(first, STATUS_1)
         if second & ~STATUS_2 or third & ~STATUS_3 or any(cells):
             faults |= {Fault.INTERNAL}
         self._faults = faults
-        self._at_s[ALARMS] = now_s
+        self._at_s[Command.ALARMS] = now_s
 
     def _take_management(self, fields: Fields, now_s: float) -> None:
         fields.take(1)  # address
@@ -173,7 +184,7 @@ class Pylontech(AsciiHexDriver):
             charge_on=bool(status & CHARGE_ENABLED),
             discharge_on=bool(status & DISCHARGE_ENABLED),
         )
-        self._at_s[MANAGEMENT] = now_s
+        self._at_s[Command.MANAGEMENT] = now_s
 
     def _take_serial(self, fields: Fields, _now_s: float) -> None:
         fields.take(1)  # address

@@ -11,14 +11,24 @@ board itself acts on. What an event does not name is the board's own.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 from smallbms.drivers.ascii_hex import AsciiHexDriver, Fields, only, temperature_c
 from smallbms.drivers.base import DriverInfo, Request, Want
+from smallbms.drivers.common import bits
 from smallbms.errors import FrameError
 from smallbms.model import BatteryReading, Identity
 from smallbms.words import Fault
 
-TELEMETRY, ALARMS, MAKER = 0x42, 0x44, 0x51
+
+class Command(IntEnum):
+    """What can be asked; each of them reads."""
+
+    TELEMETRY = 0x42
+    ALARMS = 0x44
+    MAKER = 0x51
+
+
 GROUP = b"\x01"
 CELL_SENSORS = 4  # then the environment and the switches
 STATES = frozenset({0x00, 0x01, 0x02})  # normal, low, high
@@ -111,9 +121,9 @@ class Seplos(AsciiHexDriver):
         self._alarms: _Alarms | None = None
         self._identity = Identity(key=key)
         self._questions = (
-            (Want.PACK, self._question("alarms", ALARMS, GROUP, 49, self._take_alarms)),
-            (Want.PACK | Want.CELLS, self._question("telemetry", TELEMETRY, GROUP, 75, self._take_telemetry)),
-            (Want.IDENTITY, self._question("maker", MAKER, b"", 32, self._take_maker)),
+            (Want.PACK, self._question("alarms", Command.ALARMS, GROUP, 49, self._take_alarms)),
+            (Want.PACK | Want.CELLS, self._question("telemetry", Command.TELEMETRY, GROUP, 75, self._take_telemetry)),
+            (Want.IDENTITY, self._question("maker", Command.MAKER, b"", 32, self._take_maker)),
         )
 
     def requests(self, want: Want) -> tuple[Request, ...]:
@@ -183,7 +193,7 @@ class Seplos(AsciiHexDriver):
         self._alarms = _Alarms(
             faults=faults,
             switches=switches,
-            balancing_cells=_bits(balancing_low | balancing_high << 8),
+            balancing_cells=bits(balancing_low | balancing_high << 8),
             at_s=now_s,
         )
 
@@ -202,8 +212,3 @@ def _event_faults(events: tuple[int, ...]) -> frozenset[Fault]:
         if event >> bit & 1
         for fault in meaning
     )
-
-
-def _bits(word: int) -> tuple[int, ...]:
-    """The numbers of the set bits, from 1."""
-    return tuple([number for number in range(1, word.bit_length() + 1) if word >> (number - 1) & 1])
