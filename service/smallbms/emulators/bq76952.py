@@ -16,6 +16,7 @@ from smallbms.drivers.crc8 import crc8
 from smallbms.model import BatteryReading
 
 LENGTH = CHECKSUM + 1
+TRANSFER = range(SUBCOMMAND, LENGTH + 1)
 MEMORY = range(0x9180, 0x9400)
 DELIVERED = {  # what a chip has in its data memory before anyone writes to it
     0x9234: pack("<H", 0x2982),
@@ -83,6 +84,10 @@ class Bq76952Chip:
         self._bleeding: frozenset[int] = frozenset()
         self._bleed(self._bleeding)
 
+    def truth(self) -> BatteryReading:
+        """What there is to measure now."""
+        return self._state()
+
     def forge(self, address: int, data: bytes) -> None:
         """Change the data memory behind everybody's back."""
         at = address - MEMORY.start
@@ -119,8 +124,9 @@ class Bq76952Chip:
     def read(self, size: int) -> bytes:
         if not size:
             return b""
-        self._refresh()
         start = self._pointer
+        if start not in TRANSFER:
+            self._refresh()
         data = bytes(self._registers[start : start + (size // 2 if self._crc else size)])
         if not self._crc:
             return data
@@ -235,8 +241,8 @@ class Bq76952Chip:
         pack_into(
             "<H", registers, Register.BATTERY_STATUS, status | (Status.WAS_RESET if self.was_reset else 0) | 1 << 8
         )
-        for number in range(1, 17):
-            pack_into("<h", registers, Register.CELLS + 2 * (number - 1), round(1000 * self._input_v(number, state)))
+        inputs = [round(1000 * self._input_v(number, state)) for number in range(1, 17)]
+        pack_into("<16h", registers, Register.CELLS, *inputs)
         total_v = sum(v or 0.0 for v in state.cell_voltages_v) + self.stack_off_v
         pack_into("<hhh", registers, Register.STACK, *[round(total_v * 100)] * 3)
         shown = (state.current_a or 0.0) / self._unit_a() * self._scale(GAIN, self._right)
