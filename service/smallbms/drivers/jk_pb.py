@@ -233,7 +233,7 @@ class JkPb(Driver):
         self._identity = replace(
             known,
             key=f"{self.INFO.name}:{serial}" if swapped else known.key,
-            serial=serial,
+            serial=serial or known.serial,
             model=model,
             firmware=" ".join(filter(None, (hardware, software))) or None,
         )
