@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from struct import unpack_from
 from typing import Any, NamedTuple
 
+from smallbms.drivers.faults import BOTH_COLD, BOTH_HOT, directed
 from smallbms.model import BatteryReading, Identity
 from smallbms.words import Fault
 
@@ -23,15 +24,13 @@ GRACE_S = 10.0  # limits, protections and enables may come so much more seldom t
 ZERO_CELSIUS_K = 273
 NO_WORDS = (0, 0xFFFF)  # of what a battery does not measure
 
-_HOT = (Fault.CHARGE_HOT, Fault.DISCHARGE_HOT)
-_COLD = (Fault.CHARGE_COLD, Fault.DISCHARGE_COLD)
 _GENERAL = (Fault.INTERNAL,)
 
 PROTECTION_BITS: Mapping[int, tuple[Fault, ...]] = {  # of 0x359, bytes 0 and 1; any other is a protection too
     1: (Fault.CELL_HIGH,),
     2: (Fault.CELL_LOW,),
-    3: _HOT,
-    4: _COLD,
+    3: BOTH_HOT,
+    4: BOTH_COLD,
     7: (Fault.DISCHARGE_OVER_CURRENT,),
     8: (Fault.CHARGE_OVER_CURRENT,),
     11: _GENERAL,
@@ -39,8 +38,8 @@ PROTECTION_BITS: Mapping[int, tuple[Fault, ...]] = {  # of 0x359, bytes 0 and 1;
 ALARM_PAIRS: tuple[tuple[Fault, ...], ...] = (  # of 0x35A after the general one; 01 alarm, 10 none, 00 not supported
     (Fault.PACK_HIGH,),
     (Fault.PACK_LOW,),
-    _HOT,
-    _COLD,
+    BOTH_HOT,
+    BOTH_COLD,
     (Fault.CHARGE_HOT,),
     (Fault.CHARGE_COLD,),
     (Fault.DISCHARGE_OVER_CURRENT,),
@@ -196,10 +195,9 @@ class CanBms:
         )
 
     def _faults(self) -> frozenset[Fault]:
-        """Of both dialects. That a temperature is against discharging too is not so while discharging is enabled."""
+        """Of both dialects."""
         faults = frozenset().union(*(self._said.get(can_id, {}).get("faults", ()) for can_id in (PROTECTIONS, ALARMS)))
-        enabled = self._said.get(ENABLES, {}).get("discharge_switch_on", False)
-        return faults - {Fault.DISCHARGE_HOT, Fault.DISCHARGE_COLD} if enabled else faults
+        return directed(faults, discharging=self._said.get(ENABLES, {}).get("discharge_switch_on"))
 
     def _joined(self, can_ids: tuple[int, ...]) -> str | None:
         return "".join(self._said.get(can_id, {}).get("text", "") for can_id in can_ids).strip() or None
