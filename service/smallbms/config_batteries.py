@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from smallbms.config_tables import ABSOLUTE, Table, number, text
+from smallbms.wording import span
 
 SIMULATED = "simulated"
 POLL_S = 0.4  # under the 0.5 s of the engine: a reading and not a timer makes the step, and a high cell is seen sooner
@@ -16,6 +17,10 @@ ModelName = Annotated[str, Field(pattern=".", description="the name of a model")
 BoardSensors = Annotated[
     tuple[Annotated[int, Field(ge=1, le=32)], ...],
     Field(strict=False, description="the positions, 1…32, of sensors that are not at cells"),
+]
+
+Thermistors = Annotated[
+    tuple[Literal["TS1", "TS2", "TS3"], ...], Field(strict=False, description="a list of TS1, TS2, TS3")
 ]
 
 
@@ -57,14 +62,33 @@ class SerialBattery(Battery):
         return f"{self.driver} on {Path(self.port).name}"
 
 
+class MuxReset(Table):
+    """The line at the reset pin of a multiplexer: of which chip, by offset or name."""
+
+    chip: str = Field(pattern=".", description="the label, name or path of a GPIO chip")
+    line: int | str = Field(description="a line by offset or name")
+
+
 class I2cBattery(Battery):
-    """driver = "bq76952": bare cells behind a monitor chip, alone on an I²C bus or behind a multiplexer."""
+    """driver = "bq76952": bare cells behind a monitor chip, alone on an I²C bus or behind a multiplexer.
+
+    `inputs` of the chip that have a cell, the lowest first; left out: the lowest ones, and the highest for the top cell.
+    """
 
     driver: Literal["bq76952"]
+    model: ModelName
     port: str = Field(pattern=r"^/dev/i2c-\d+$", description="an I²C bus, as /dev/i2c-1")
     address: int = number(0x08, 0x08, 0x77)
     mux: int | None = number(None, 0x70, 0x77)
     channel: int | None = number(None, 0, 7)
+    mux_reset: MuxReset | None = Field(default=None, description="a table { chip, line }")
+    crc: bool = Field(default=False, description="true or false")
+    sense_mohm: float = Field(ge=0.02, le=10, description=span(0.02, 10, "mΩ"))
+    inputs: tuple[Annotated[int, Field(ge=1, le=16)], ...] = Field(default=(), strict=False, description="a list of 1…16")
+    thermistors: Thermistors = ("TS1",)
+    board_thermistors: Thermistors = ()
+    fets: bool = Field(default=False, description="true or false")
+    watchdog_s: int = number(10, 5, 60, "s")
 
     @property
     def where(self) -> str:

@@ -46,11 +46,12 @@ class BatteryModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One configured battery; `model` None = found from cell count and capacity."""
+    """One configured battery; `model` None = found from cell count and capacity; `bleeds`: cell by cell, when told."""
 
     number: int
     model: BatteryModel | None = None
     temperature_sensors: bool = True
+    bleeds: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
