@@ -10,7 +10,17 @@ import pytest
 from configurations import BATTERY, DRIVERS, FULL, OUTPUTS, SHARED, SMALLEST, SOURCE, batteries, config
 from smallbms.config import parse
 from smallbms.config_batteries import SerialBattery
-from smallbms.config_tables import BankTable, DBusTable, ServiceTable, StoreTable, VbatTable
+from smallbms.config_inputs import (
+    BusShunt,
+    BusVbat,
+    ChannelVbat,
+    FileVbat,
+    ShuntTable,
+    ShuntVbat,
+    VbatTable,
+    VeDirectShunt,
+)
+from smallbms.config_tables import BankTable, DBusTable, ServiceTable, StoreTable
 from smallbms.errors import ConfigError
 from smallbms.model import Member
 from smallbms.outputs import pinout
@@ -20,7 +30,7 @@ def test_the_smallest_file_is_enough() -> None:
     read = config(SMALLEST)
     assert read.bank_spec().members == (Member(number=1, model=None, temperature_sensors=True),)
     assert (read.bank, read.store, read.service, read.dbus) == (BankTable(), StoreTable(), ServiceTable(), DBusTable())
-    assert (read.vbat, read.remote) == (None, None)
+    assert (read.shunt, read.vbat, read.remote) == (None, None, None)
     assert read.service.product_id == 0xFFFF
 
 
@@ -36,10 +46,36 @@ def test_a_full_file_is_read_as_written() -> None:
     first = read.batteries[0]
     assert isinstance(first, SerialBattery)
     assert (first.baud, first.poll_s, first.board_sensors, first.address) == (9600, 1.0, (3,), None)
-    assert read.vbat == VbatTable(path="/sys/bus/iio/devices/iio:device0/in_voltage0_raw", volts_per_count=0.0189)
+    assert read.vbat == FileVbat(path="/sys/bus/iio/devices/iio:device0/in_voltage0_raw", volts_per_count=0.0189)
     assert read.store.directory == "/data/conf/bank-two"
     assert read.service == ServiceTable(name="bank-two", instance=7, product_id=0xBA00)
     assert read.dbus == DBusTable(bus="unix:path=/run/dbus/socket", localsettings=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "shunt", "vbat"),
+    [
+        (
+            "[shunt]\ndriver = 've.direct'\nport = '/dev/ttyS5'\nreversed = true\n[vbat]\nsource = 'shunt'\n",
+            VeDirectShunt(driver="ve.direct", port="/dev/ttyS5", reversed=True),
+            ShuntVbat(source="shunt"),
+        ),
+        (
+            "[shunt]\ndriver = 'victron-dbus'\nservice = 'com.victronenergy.battery.ttyS5'\nsoc = true\n",
+            BusShunt(driver="victron-dbus", service="com.victronenergy.battery.ttyS5", soc=True),
+            None,
+        ),
+        (
+            "[vbat]\npath = 'iio:device0/in_voltage3'\ndivider = 32\n",
+            None,
+            ChannelVbat(path="iio:device0/in_voltage3", divider=32.0),
+        ),
+        ("[vbat]\nservice = 'com.victronenergy.system'\n", None, BusVbat(service="com.victronenergy.system")),
+    ],
+)
+def test_what_measures_the_bank(text: str, shunt: ShuntTable | None, vbat: VbatTable | None) -> None:
+    read = config(SMALLEST + text)
+    assert (read.shunt, read.vbat) == (shunt, vbat)
 
 
 def test_the_outputs_process_understands_the_pins() -> None:

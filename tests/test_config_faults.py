@@ -7,6 +7,7 @@ import pytest
 from configurations import BATTERY, OUTPUTS, SHARED, SMALLEST, SOURCE, batteries, faults
 from smallbms.config import TABLES
 
+OURS = "com.victronenergy.battery.smallbms_SB0123456789"
 MODEL = "[model.p]\ncells = 4\ncapacity_ah = 100\n"
 
 # what is written, the table and the key that are named, the value, what is allowed
@@ -20,6 +21,27 @@ WRONG: list[tuple[str, str, str, str]] = [
     (SMALLEST + "[vbat]\npath = 'adc0'\n", "[vbat] path", "'adc0'", "a path"),
     (SMALLEST + "[vbat]\n", "[vbat] path", "missing", "a path"),
     (SMALLEST + "[vbat]\npath = '/adc'\nvolts_per_count = 0\n", "[vbat] volts_per_count", "0 ", "1000 V"),
+    (SMALLEST + "[vbat]\npath = '/adc'\ndivider = 4\n", "[vbat] path", "'/adc'", "in_voltage0"),
+    (SMALLEST + "[vbat]\npath = '/adc/in_voltage0'\ndivider = 0\n", "[vbat] divider", "0 ", "1…1000"),
+    (SMALLEST + "[vbat]\npath = '/adc'\nservice = 'com.victronenergy.system'\n", "[vbat] path", "unknown", "service"),
+    (SMALLEST + "[vbat]\nsource = 'sun'\n", "[vbat] source", "'sun'", '"shunt"'),
+    (SMALLEST + "[vbat]\nsource = 'shunt'\n", "[vbat] source", "'shunt'", "no right [shunt]"),
+    (SMALLEST + "[vbat]\nservice = 'vebus'\n", "[vbat] service", "'vebus'", "com.victronenergy.vebus.ttyS4"),
+    (SMALLEST + f"[vbat]\nservice = '{OURS}'\n", "[vbat] service", OURS, "this one is ours"),
+    (SMALLEST + f"[shunt]\ndriver = 'victron-dbus'\nservice = '{OURS}'\n", "[shunt] service", OURS, "this one is ours"),
+    (SMALLEST + "[shunt]\nport = '/dev/ttyUSB1'\n", "[shunt] driver", "missing", '"ve.direct" or "victron-dbus"'),
+    (SMALLEST + "[shunt]\ndriver = 'bmv'\nport = '/dev/x'\n", "[shunt] driver", "'bmv'", '"ve.direct" or "victron'),
+    (SMALLEST + "[shunt]\ndriver = 've.direct'\n", "[shunt] port", "missing", "/dev/serial/by-id/"),
+    (SMALLEST + "[shunt]\ndriver = 'victron-dbus'\n", "[shunt] service", "missing", "com.victronenergy.battery.ttyS5"),
+    (SMALLEST + "[shunt]\ndriver = 've.direct'\nport = '/dev/x'\nsoc = 1\n", "[shunt] soc", "1", "true or false"),
+    (
+        SMALLEST + "[shunt]\ndriver = 've.direct'\nport = '/dev/serial/by-id/usb-a'\n",
+        "[shunt] port",
+        "'/dev/serial/by-id/usb-a'",
+        "[[battery]] 1 has it",
+    ),
+    ("shunt = 1\n" + SMALLEST, "[shunt]", "", "not a table"),
+    ("vbat = 1\n" + SMALLEST, "[vbat]", "", "not a table"),
     (SMALLEST + "[store]\ndirectory = 'here'\n", "[store] directory", "'here'", "a path from the root"),
     (SMALLEST + "[service]\nname = 'My Boat'\n", "[service] name", "'My Boat'", "small letters"),
     (SMALLEST + "[service]\ninstance = 512\n", "[service] instance", "512", "0…511"),
@@ -36,7 +58,12 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("battery = [1]\n" + OUTPUTS, "[[battery]] 1", "", "not a table"),
     (OUTPUTS + "[[battery]]\nport = '/dev/a'\n", "[[battery]] 1 driver", "missing", "name of a driver"),
     (OUTPUTS + "[[battery]]\ndriver = 'jbd'\n", "[[battery]] 1 port", "missing", "/dev/serial/by-id/"),
-    (batteries(1).replace("jbd", "jk") + OUTPUTS, "[[battery]] 1 driver", "'jk'", "jbd, daly, bq76952, can-bms, victron-dbus, ble, simulated"),
+    (
+        batteries(1).replace("jbd", "jk") + OUTPUTS,
+        "[[battery]] 1 driver",
+        "'jk'",
+        "jbd, daly, bq76952, can-bms, victron-dbus, ble, simulated",
+    ),
     (batteries(1, "port2 = 1") + OUTPUTS, "[[battery]] 1 port2", "unknown", "port, baud, address"),
     (batteries(1, "address = 2") + OUTPUTS, "[[battery]] 1 address", "2", "jbd has no addresses"),
     (batteries(1, "baud = 9600.5") + OUTPUTS, "[[battery]] 1 baud", "9600.5", "1200…1000000"),

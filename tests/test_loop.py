@@ -83,7 +83,7 @@ class System:
     def last(self) -> Snapshot:
         return self.heard[-1][0]
 
-    def _measured_vbat(self) -> float | None:
+    def _measured_vbat(self, _now_s: float) -> float | None:
         return self.vbat_v()
 
     def _hear(self, snapshot: Snapshot) -> None:

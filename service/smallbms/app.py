@@ -19,7 +19,6 @@ from smallbms.config import Config
 from smallbms.core import engine, saving
 from smallbms.core.state import EngineState, Snapshot
 from smallbms.errors import BmsError, ConfigError
-from smallbms.inputs.vbat import VbatFile
 from smallbms.loop import Loop
 from smallbms.memory import DEVICE, ENGINE, SETTINGS, Memory, machine_seed, new_serial, portal_id
 from smallbms.model import BatteryReading, DeviceIdentity
@@ -105,7 +104,8 @@ async def _serve(config: Config, options: Options) -> None:
 
 async def _run(config: Config, options: Options, store: Store, socket_path: str, own: OwnOutputs | None) -> None:
     settings = await _load(store, SETTINGS)
-    loop, vbat = await _assemble(config, store, Memory(store), settings, socket_path)
+    inputs = wiring.inputs(config)
+    loop = await _assemble(config, store, Memory(store), settings, socket_path, inputs)
     relays = await _relays(config, loop)
     links = wiring.links(config, loop.on_reading, options.drive.readings if options.drive else None)
     loop.attach(links)
@@ -129,8 +129,8 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str,
                     tasks.create_task(broker.run())
                 if own is not None:
                     tasks.create_task(own.run())
-                if vbat is not None:
-                    tasks.create_task(vbat.run())
+                for input_ in inputs.work:
+                    tasks.create_task(input_.run())
                 if relays is not None:
                     tasks.create_task(relays.run())
                 if watchdog is not None:
@@ -232,15 +232,19 @@ async def _first_failure() -> None:
 
 
 async def _assemble(
-    config: Config, store: Store, memory: Memory, kept: Mapping[str, Any] | None, socket_path: str
-) -> tuple[Loop, VbatFile | None]:
+    config: Config,
+    store: Store,
+    memory: Memory,
+    kept: Mapping[str, Any] | None,
+    socket_path: str,
+    inputs: wiring.Inputs,
+) -> Loop:
     """Make the loop of what was kept."""
     state, readable = await _restored(store)
     settings, notices = from_json(kept or {})
     for notice in notices:
         _log.warning("%s", notice)
-    vbat = VbatFile(Path(config.vbat.path), config.vbat.volts_per_count) if config.vbat else None
-    loop = Loop(
+    return Loop(
         spec=config.bank_spec(),
         state=state,
         settings=settings,
@@ -250,9 +254,9 @@ async def _assemble(
         outputs_path=socket_path,
         pins=config.pins(),
         readable_before=readable,
-        vbat_v=(lambda: vbat.voltage_v) if vbat else (lambda: None),
+        vbat_v=inputs.vbat_v,
+        shunt=inputs.shunt,
     )
-    return loop, vbat
 
 
 async def _restored(store: Store) -> tuple[EngineState, frozenset[int]]:

@@ -26,14 +26,15 @@ from pathlib import Path
 from typing import Any
 
 from smallbms import config_rules as rules
-from smallbms.config_batteries import SIMULATED, Battery, SerialBattery, SimulatedBattery
+from smallbms.config_batteries import SIMULATED, Battery, I2cBattery, SerialBattery, SimulatedBattery
+from smallbms.config_i2c import i2c_faults
+from smallbms.config_inputs import ShuntTable, VbatTable
 from smallbms.config_tables import (
     BankTable,
     DBusTable,
     MqttTable,
     ServiceTable,
     StoreTable,
-    VbatTable,
     read_table,
 )
 from smallbms.errors import ConfigError
@@ -42,7 +43,7 @@ from smallbms.outputs import pinout
 from smallbms.toml import parse_toml
 from smallbms.wording import one_line
 
-TABLES = ("bank", "battery", "model", "outputs", "remote", "vbat", "store", "service", "dbus", "mqtt")
+TABLES = ("bank", "battery", "model", "outputs", "remote", "shunt", "vbat", "store", "service", "dbus", "mqtt")
 UNSTABLE_PORTS = ("/dev/ttyUSB", "/dev/ttyACM")
 
 
@@ -55,6 +56,7 @@ class Config:
     models: Mapping[str, BatteryModel]
     outputs: Mapping[str, Any]
     remote: Mapping[str, Any] | None
+    shunt: ShuntTable | None
     vbat: VbatTable | None
     store: StoreTable
     service: ServiceTable
@@ -68,7 +70,12 @@ class Config:
     def bank_spec(self) -> BankSpec:
         """Return what the engine needs of the bank; batteries count from 1 in the order of the file."""
         members = tuple(
-            Member(number=number, model=self.model_of(battery), temperature_sensors=battery.temperature == "sensors")
+            Member(
+                number=number,
+                model=self.model_of(battery),
+                temperature_sensors=battery.temperature == "sensors",
+                bleeds=isinstance(battery, I2cBattery),
+            )
             for number, battery in enumerate(self.batteries, 1)
         )
         return BankSpec(members=members, series=self.bank.series, host_current_a=self.bank.host_current_a)
@@ -126,7 +133,7 @@ def parse(text: str, source: str, drivers: Mapping[str, bool]) -> Config:
     models = rules.read_models(raw.get("model", {}), faults)
     batteries = rules.read_batteries(raw.get("battery", []), drivers, faults)
     bank = read_table(BankTable, raw.get("bank", {}), "[bank]", faults)
-    vbat = read_table(VbatTable, raw["vbat"], "[vbat]", faults) if "vbat" in raw else None
+    shunt, vbat = rules.read_inputs(raw, faults)
     store = read_table(StoreTable, raw.get("store", {}), "[store]", faults)
     service = read_table(ServiceTable, raw.get("service", {}), "[service]", faults)
     dbus = read_table(DBusTable, raw.get("dbus", {}), "[dbus]", faults)
@@ -135,6 +142,8 @@ def parse(text: str, source: str, drivers: Mapping[str, bool]) -> Config:
     faults += rules.pin_faults(outputs, remote)
     faults += rules.battery_faults(batteries, raw.get("model", {}), drivers)
     faults += rules.line_faults(batteries, drivers)
+    faults += i2c_faults(batteries, models)
+    faults += rules.input_faults(shunt, vbat, batteries)
     if bank is not None and not faults:
         faults += rules.bank_faults(bank, batteries, models)
     if faults or bank is None or store is None or service is None or dbus is None:
@@ -145,6 +154,7 @@ def parse(text: str, source: str, drivers: Mapping[str, bool]) -> Config:
         models=models,
         outputs=outputs,
         remote=remote,
+        shunt=shunt,
         vbat=vbat,
         store=store,
         service=service,

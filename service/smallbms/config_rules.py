@@ -7,10 +7,21 @@ from typing import Any
 
 from smallbms.batteries import BATTERIES, MOST_BATTERIES, custom_model, model_named, system_voltage
 from smallbms.config_batteries import WIRES, Battery, SerialBattery
+from smallbms.config_inputs import (
+    BusShunt,
+    BusVbat,
+    ShuntTable,
+    ShuntVbat,
+    VbatTable,
+    VeDirectShunt,
+    shunt_kind,
+    vbat_kind,
+)
 from smallbms.config_tables import BankTable, MqttTable, read_table
 from smallbms.errors import ConfigError, OutputError
 from smallbms.model import BatteryModel
 from smallbms.outputs import pinout
+from smallbms.places import SERVICE_PREFIX
 from smallbms.wording import refusal, shown
 
 
@@ -59,6 +70,13 @@ def read_brokers(given: object, faults: list[str]) -> tuple[MqttTable, ...]:
     if len({(broker.host, broker.port_used) for broker in brokers}) < len(brokers):
         faults.append("[[mqtt]] names a broker twice; one table for each")
     return brokers
+
+
+def read_inputs(raw: Mapping[str, Any], faults: list[str]) -> tuple[ShuntTable | None, VbatTable | None]:
+    """Return [shunt] and [vbat], where they are."""
+    shunt = read_table(shunt_kind(raw["shunt"]), raw["shunt"], "[shunt]", faults) if "shunt" in raw else None
+    vbat = read_table(vbat_kind(raw["vbat"]), raw["vbat"], "[vbat]", faults) if "vbat" in raw else None
+    return shunt, vbat
 
 
 def _broker_faults(broker: MqttTable) -> Iterator[str]:
@@ -136,6 +154,18 @@ def _shared_line_faults(line: Mapping[int, SerialBattery], drivers: Mapping[str,
             if value != leading:
                 there = "none" if leading is None else shown(leading)
                 yield f"{where} {refusal(key, value, f'{there}, as for [[battery]] {first} on the same port')}"
+
+
+def input_faults(shunt: ShuntTable | None, vbat: VbatTable | None, batteries: Mapping[int, Battery]) -> Iterator[str]:
+    """A shunt has a port of its own, Vbat the shunt that it needs, and neither is what we say ourselves."""
+    for number, battery in batteries.items():
+        if isinstance(shunt, VeDirectShunt) and isinstance(battery, SerialBattery) and battery.port == shunt.port:
+            yield f"[shunt] {refusal('port', shunt.port, f'one of its own: [[battery]] {number} has it')}"
+    for name, table in (("shunt", shunt), ("vbat", vbat)):
+        if isinstance(table, BusShunt | BusVbat) and table.service.startswith(SERVICE_PREFIX):
+            yield f"[{name}] {refusal('service', table.service, 'the service of another device: this one is ours')}"
+    if isinstance(vbat, ShuntVbat) and shunt is None:
+        yield f"[vbat] {refusal('source', vbat.source, 'another one: there is no right [shunt]')}"
 
 
 def bank_faults(bank: BankTable, batteries: Mapping[int, Battery], models: Mapping[str, BatteryModel]) -> Iterator[str]:

@@ -34,13 +34,6 @@ class BankTable(Table):
     host_current_a: float | None = number(None, 0, 20, "A")
 
 
-class VbatTable(Table):
-    """[vbat]: the voltage of the whole bank, from a file that holds a number (an ADC channel of the kernel)."""
-
-    path: str = Field(pattern=ABSOLUTE, description="a path, as /sys/bus/iio/devices/iio:device0/in_voltage0_raw")
-    volts_per_count: float = number(1.0, 1e-6, 1000, "V")
-
-
 class StoreTable(Table):
     """[store]: where the state is kept, if not where the system has its place for it."""
 

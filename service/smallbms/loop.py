@@ -50,7 +50,7 @@ class Loop:
         outputs_path: str,
         pins: dict[str, object],
         readable_before: frozenset[int],
-        vbat_v: Callable[[], float | None] = lambda: None,
+        vbat_v: Callable[[float], float | None] = lambda now_s: None,
         shunt: Callable[[], ShuntReading | None] = lambda: None,
     ) -> None:
         self.door = Door(settings, self._changed)
@@ -128,7 +128,7 @@ class Loop:
         now_s, wall_s = time.monotonic(), time.time()
         changes = self.door.take()
         self._measurement = Measurement(
-            readings=self._readings, previous=self._previous, vbat_v=self._vbat_v(), shunt=self._shunt()
+            readings=self._readings, previous=self._previous, vbat_v=self._vbat_v(now_s), shunt=self._shunt()
         )
         self._state, decision = engine.step(
             self._state,

@@ -1,18 +1,24 @@
-"""From the tables of the configuration to links: one for each wire."""
+"""From the tables of the configuration to links, one for each wire, and to what is measured beside the batteries."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol, TypeVar
 
 from smallbms import drivers
 from smallbms.config import Config
 from smallbms.config_batteries import Battery, SerialBattery, SimulatedBattery
+from smallbms.config_inputs import BusShunt, BusVbat, ChannelVbat, FileVbat, ShuntVbat, VeDirectShunt
+from smallbms.iio import Channel
+from smallbms.inputs.shunt import Shunt, bus_shunt
+from smallbms.inputs.vbat import ReadVbat, Vbat, bus_vbat, of_file
+from smallbms.inputs.vedirect import VeDirect
 from smallbms.links.base import Link
 from smallbms.links.serial import SerialLine
 from smallbms.links.simulated import SimulatedLink
-from smallbms.model import BatteryReading
+from smallbms.model import BatteryReading, ShuntReading
 
 OnReading = Callable[[int, BatteryReading], None]
 Source = Callable[[float], Mapping[int, BatteryReading]]
@@ -62,3 +68,51 @@ def _simulated(config: Config, on_reading: OnReading, simulation: Source | None)
     numbers = _of(SimulatedBattery, config)
     if numbers and simulation is not None:
         yield SimulatedLink(simulation, numbers, on_reading=on_reading)
+
+
+class Work(Protocol):
+    """Measures until cancelled; what fails is retried and never raises."""
+
+    async def run(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What is measured beside the batteries, and the work of measuring it."""
+
+    vbat_v: Callable[[float], float | None]
+    shunt: Callable[[], ShuntReading | None]
+    work: tuple[Work, ...]
+
+
+def inputs(config: Config) -> Inputs:
+    """The shunt and Vbat, as far as there are any."""
+    shunt, vbat = _shunt(config), Vbat()
+    work = (*_shunt_work(config, shunt), *_vbat_work(config, vbat))
+    return Inputs(
+        vbat_v=shunt.voltage_v if isinstance(config.vbat, ShuntVbat) else vbat.voltage_v,
+        shunt=shunt.reading if config.shunt else lambda: None,
+        work=work,
+    )
+
+
+def _shunt(config: Config) -> Shunt:
+    table = config.shunt
+    return Shunt(soc=table.soc, reversed_=table.reversed) if table else Shunt()
+
+
+def _shunt_work(config: Config, shunt: Shunt) -> Iterator[Work]:
+    if isinstance(config.shunt, VeDirectShunt):
+        yield VeDirect(config.shunt.port, shunt.take)
+    elif isinstance(config.shunt, BusShunt):
+        yield bus_shunt(config.dbus.bus, config.shunt.service, shunt)
+
+
+def _vbat_work(config: Config, vbat: Vbat) -> Iterator[Work]:
+    table = config.vbat
+    if isinstance(table, FileVbat):
+        yield ReadVbat(table.path, partial(of_file, table.path, table.volts_per_count), vbat)
+    elif isinstance(table, ChannelVbat):
+        yield ReadVbat(table.path, Channel(table.path, table.divider).read_v, vbat)
+    elif isinstance(table, BusVbat):
+        yield bus_vbat(config.dbus.bus, table.service, vbat)

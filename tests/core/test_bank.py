@@ -9,7 +9,7 @@ import pytest
 from smallbms.batteries import custom_model
 from smallbms.changes import Acknowledge
 from smallbms.core.bank import strings
-from smallbms.model import BankSpec, ShuntReading
+from smallbms.model import BankSpec
 from smallbms.words import AlarmCode, AlarmLevel, BankError, DeviceState, ReasonCode
 
 from .bench_battery import Rig, model
@@ -243,17 +243,6 @@ def test_a_moment_of_a_wrong_vbat_starts_its_10_s_anew() -> None:
         rig.vbat_v = vbat_v
         rig.advance(9.0)
         assert rig.allowed == (True, True)
-
-
-# --- the shunt -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("current_a", [nan, inf, -inf, 3276.7, None])
-def test_a_shunt_that_cannot_be_true_is_not_believed(current_a: float | None) -> None:
-    rig = Rig().start()
-    rig.each(current_a=-5.0)
-    rig.shunt = ShuntReading(taken_at_s=rig.now_s, current_a=current_a)
-    assert rig.advance(0.5).bank.current_a == -5.0
 
 
 # --- other makes ---------------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from smallbms.changes import SetSoc, Synchronise
-from smallbms.model import ShuntReading
 from smallbms.settings import Settings
 from smallbms.words import AlarmCode, AlarmLevel, SocState
 
@@ -51,15 +50,6 @@ def test_a_current_that_is_not_read_for_a_short_while_is_counted_over() -> None:
     rig.advance(10.0)
     assert before_pct is not None
     assert rig.decision.soc_pct == pytest.approx(before_pct - 0.3, abs=0.02)
-
-
-def test_a_bank_wide_shunt_goes_before_the_batteries_while_it_is_fresh() -> None:
-    rig = Rig().start()
-    rig.shunt = ShuntReading(taken_at_s=rig.now_s, current_a=-7.0)
-    rig.advance(3.0)
-    assert rig.decision.bank.current_a == -7.0
-    rig.advance(0.5)
-    assert rig.decision.bank.current_a == 0.0
 
 
 # --- gaps ----------------------------------------------------------------------------------------------------------

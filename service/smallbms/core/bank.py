@@ -8,14 +8,13 @@ from math import inf
 from typing import cast
 
 from smallbms.batteries import MOST_BATTERIES, system_voltage
-from smallbms.core.plausibility import CURRENT_LIMIT_C, STRANGE_READINGS
+from smallbms.core.plausibility import STRANGE_READINGS
 from smallbms.core.remembered import BatteryMemory
-from smallbms.model import Bank, BankSpec, Battery, BatteryModel, Extreme, Member, ShuntReading
+from smallbms.model import Bank, BankSpec, Battery, BatteryModel, Extreme, Member
 from smallbms.words import BankError
 
 VBAT_LOW_V, VBAT_HIGH_V = 8.0, 70.0  # manual §6, operating voltage
 VBAT_WRONG_S = 10.0
-SHUNT_FRESH_S = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +57,6 @@ def assemble(
     memories: Mapping[int, BatteryMemory],
     *,
     vbat: VbatMemory,
-    shunt: ShuntReading | None,
     now_s: float,
 ) -> Bank:
     """The bank as it can be known now; a lost battery is carried by the mean of the rest, and no stranger's current is
@@ -78,9 +76,6 @@ def assemble(
     error, error_battery = _error(batteries, memories, vbat, now_s)
     parallel = len(batteries) // series if series else None
     capacity_ah = parallel * model.capacity_ah if parallel and model else None
-    current_a = _shunt_a(shunt, capacity_ah, now_s)
-    if current_a is None and mean_a is not None and parallel:
-        current_a = mean_a * parallel
     return Bank(
         batteries=batteries,
         error=error,
@@ -89,7 +84,7 @@ def assemble(
         series=series,
         parallel=parallel,
         voltage_v=mean_v * series if mean_v is not None and series else None,
-        current_a=current_a,
+        current_a=mean_a * parallel if mean_a is not None and parallel else None,
         capacity_ah=capacity_ah,
         online=len(online),
         plain=plain,
@@ -133,14 +128,6 @@ def _extreme(
     value = pick(read)
     battery = batteries[values.index(value)]
     return Extreme(value=value, battery=battery.number, cell=place(battery, value))
-
-
-def _shunt_a(shunt: ShuntReading | None, capacity_ah: float | None, now_s: float) -> float | None:
-    """The current of a bank-wide sensor while it is fresh and can be true."""
-    if shunt is None or shunt.current_a is None or now_s - shunt.taken_at_s > SHUNT_FRESH_S:
-        return None
-    limit_a = CURRENT_LIMIT_C * (capacity_ah or 1_000.0)
-    return shunt.current_a if -limit_a <= shunt.current_a <= limit_a else None
 
 
 def _error(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from smallbms.changes import Acknowledge, Change, ClearHistory, SetMode, SetSoc, Synchronise
-from smallbms.core import alarms, balancer, bank, chronicle, history, limits, permissions, prealarm, soc, summary
+from smallbms.core import alarms, balancer, bank, chronicle, history, limits, permissions, prealarm, shunt, soc, summary
 from smallbms.core.breaches import START_LIMIT_S
 from smallbms.core.plausibility import LOST_S, judge
 from smallbms.core.releases import PRE_ALARM_LEAD_S
@@ -34,6 +34,7 @@ class Work:
     dt_s: float
     batteries: Mapping[int, BatteryMemory]
     vbat: bank.VbatMemory
+    weighed: shunt.ShuntMemory
     pack: Bank
     counted: soc.SocMemory
     charge: soc.Charge
@@ -64,6 +65,7 @@ def step(state: EngineState, inputs: Inputs, now_s: float) -> tuple[EngineState,
         atd=atd,
         batteries=work.batteries,
         vbat=work.vbat,
+        shunt=work.weighed,
         latches=verdict.latches,
         pre_alarm=warned,
         soc=work.counted,
@@ -96,11 +98,15 @@ def _perceive(state: EngineState, inputs: Inputs, now_s: float) -> Work:
             batteries[member.number] = judge(memory, member, raw, now_s)
     known_vbat = bank.VbatMemory() if error is BankError.WRONG_SERIES else state.vbat
     vbat = bank.watch_vbat(known_vbat, inputs.spec, batteries, measured.vbat_v, now_s)
-    pack = bank.assemble(inputs.spec, batteries, vbat=vbat, shunt=measured.shunt, now_s=now_s)
+    pack = bank.assemble(inputs.spec, batteries, vbat=vbat, now_s=now_s)
+    weighed, pack = shunt.weigh(state.shunt, measured.shunt, pack, now_s)
     counted, touched = soc.count(state.soc, pack, now_s), False
     for change in inputs.changes:
         if isinstance(change, SetSoc):
-            counted, touched = soc.set_by_hand(counted, change.soc_pct), True
+            counted, touched = soc.set_to(counted, change.soc_pct), True
+    told_pct = shunt.soc_pct(weighed, measured.shunt, now_s)
+    if told_pct is not None and not counted.full:
+        counted = soc.set_to(counted, told_pct)
     counted, charge = soc.synchronise(counted, pack, inputs.settings, now_s)
     if _asked(inputs.changes, Synchronise):
         counted, charge = soc.synchronised(counted), replace(charge, filled=True, synchronised=True)
@@ -111,6 +117,7 @@ def _perceive(state: EngineState, inputs: Inputs, now_s: float) -> Work:
         dt_s=max(0.0, now_s - state.last_s),
         batteries=batteries,
         vbat=vbat,
+        weighed=weighed,
         pack=pack,
         counted=counted,
         charge=charge,
@@ -295,7 +302,8 @@ def _decision(work: Work, view: View, verdict: permissions.Verdict, after: Engin
         error=books.error,
         alarms=levels,
         reasons=tuple(verdict.reasons),
-        notices=summary.notices(view, work.counted.ever_synchronised),
+        notices=summary.notices(view, work.counted.ever_synchronised)
+        + shunt.notices(work.weighed, work.inputs.measurement.shunt, work.now_s),
         events=books.events,
         urgent_cells=_urgent_cells(verdict.latches),
         near_limit=_near_limit(pack, view.limits),

@@ -135,7 +135,7 @@ def synchronised(memory: SocMemory) -> SocMemory:
     return replace(memory, soc_pct=100.0, state=SocState.GOOD, ever_synchronised=True, kept_full=True)
 
 
-def set_by_hand(memory: SocMemory, soc_pct: float) -> SocMemory:
+def set_to(memory: SocMemory, soc_pct: float) -> SocMemory:
     return replace(memory, soc_pct=min(100.0, max(0.0, soc_pct)), state=SocState.GOOD)
 
 

@@ -14,6 +14,7 @@ from smallbms.core.limits import LimitsMemory
 from smallbms.core.permissions import Latches
 from smallbms.core.prealarm import PreAlarmMemory
 from smallbms.core.remembered import BatteryMemory
+from smallbms.core.shunt import ShuntMemory
 from smallbms.core.soc import SocMemory
 from smallbms.core.updates import UpdateMemory
 from smallbms.model import (
@@ -58,6 +59,7 @@ class EngineState:
     atd: bool = False
     batteries: Mapping[int, BatteryMemory] = field(default_factory=dict)
     vbat: VbatMemory = field(default_factory=VbatMemory)
+    shunt: ShuntMemory = field(default_factory=ShuntMemory)
     latches: Latches = field(default_factory=dict)
     pre_alarm: PreAlarmMemory = field(default_factory=PreAlarmMemory)
     soc: SocMemory = field(default_factory=SocMemory)

@@ -1,1 +1,1 @@
-"""What is measured beside the batteries: the voltage of the bank."""
+"""What is measured beside the batteries: the voltage and the current of the bank."""
