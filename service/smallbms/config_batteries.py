@@ -72,7 +72,7 @@ class MuxReset(Table):
 class I2cBattery(Battery):
     """driver = "bq76952": bare cells behind a monitor chip, alone on an I²C bus or behind a multiplexer.
 
-    `inputs` of the chip that have a cell, the lowest first; left out: the lowest ones, and the highest for the top cell.
+    `inputs` of the chip that have a cell, the lowest first; left out: the lowest, and the highest for the top cell.
     """
 
     driver: Literal["bq76952"]
@@ -84,7 +84,9 @@ class I2cBattery(Battery):
     mux_reset: MuxReset | None = Field(default=None, description="a table { chip, line }")
     crc: bool = Field(default=False, description="true or false")
     sense_mohm: float = Field(ge=0.02, le=10, description=span(0.02, 10, "mΩ"))
-    inputs: tuple[Annotated[int, Field(ge=1, le=16)], ...] = Field(default=(), strict=False, description="a list of 1…16")
+    inputs: tuple[Annotated[int, Field(ge=1, le=16)], ...] = Field(
+        default=(), strict=False, description="a list of 1…16"
+    )
     thermistors: Thermistors = ("TS1",)
     board_thermistors: Thermistors = ()
     fets: bool = Field(default=False, description="true or false")
