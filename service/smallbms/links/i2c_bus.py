@@ -13,7 +13,7 @@ import os
 import struct
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -173,10 +173,11 @@ class I2cBus:
         raise AssertionError  # not reached
 
 
-def pulse(chip: str, line: int | str) -> None:
-    """Pull a reset line low for a moment; a pull-up holds it high at all other times. Raises OSError."""
-    with open_chip(chip) as opened:
-        held = opened.request(line, Flag.OUTPUT | Flag.ACTIVE_LOW | Flag.OPEN_DRAIN)
+def pulse(lines: Iterable[tuple[str, int | str]]) -> None:
+    """Pull reset lines, each of a chip, low for a moment; a pull-up holds them high else. Raises OSError."""
+    for name, line in lines:
+        with open_chip(name) as chip:
+            held = chip.request(line, Flag.OUTPUT | Flag.ACTIVE_LOW | Flag.OPEN_DRAIN)
         try:
             held.set(True)
             time.sleep(RESET_S)
