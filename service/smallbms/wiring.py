@@ -9,8 +9,11 @@ from typing import Protocol, TypeVar
 
 from smallbms import drivers
 from smallbms.config import Config
-from smallbms.config_batteries import Battery, SerialBattery, SimulatedBattery
+from smallbms.config_batteries import POLL_S, Battery, I2cBattery, SerialBattery, SimulatedBattery
 from smallbms.config_inputs import BusShunt, BusVbat, ChannelVbat, FileVbat, ShuntVbat, VeDirectShunt
+from smallbms.drivers.bq76952 import Bq76952
+from smallbms.drivers.bq76952_settings import Board, usual_inputs
+from smallbms.errors import ConfigError
 from smallbms.iio import Channel
 from smallbms.inputs.shunt import Shunt, bus_shunt
 from smallbms.inputs.vbat import ReadVbat, Vbat, bus_vbat, of_file
@@ -18,7 +21,7 @@ from smallbms.inputs.vedirect import VeDirect
 from smallbms.links.base import Link
 from smallbms.links.serial import SerialLine
 from smallbms.links.simulated import SimulatedLink
-from smallbms.model import BatteryReading, ShuntReading
+from smallbms.model import BatteryModel, BatteryReading, ShuntReading
 
 OnReading = Callable[[int, BatteryReading], None]
 Source = Callable[[float], Mapping[int, BatteryReading]]
@@ -28,7 +31,8 @@ Kind = TypeVar("Kind", bound=Battery)
 def links(config: Config, on_reading: OnReading, simulation: Source | None) -> tuple[Link, ...]:
     """One link for each wire; `simulation` gives the simulated batteries by loop time."""
     on_reading = _corrected(config, on_reading)
-    return (*_serial_lines(config, on_reading), *_simulated(config, on_reading, simulation))
+    wired = (*_serial_lines(config, on_reading), *_i2c_buses(config, on_reading))
+    return (*wired, *_simulated(config, on_reading, simulation))
 
 
 def _corrected(config: Config, on_reading: OnReading) -> OnReading:
@@ -38,8 +42,10 @@ def _corrected(config: Config, on_reading: OnReading) -> OnReading:
         return on_reading
 
     def hand_on(number: int, reading: BatteryReading) -> None:
-        if number in factors and reading.current_a is not None:
-            reading = replace(reading, current_a=reading.current_a * factors[number])
+        factor = factors.get(number, 1.0)
+        if factor != 1.0 and reading.current_a is not None:
+            counted_ah = None if reading.charge_ah is None else reading.charge_ah * factor
+            reading = replace(reading, current_a=reading.current_a * factor, charge_ah=counted_ah)
         on_reading(number, reading)
 
     return hand_on
@@ -62,6 +68,41 @@ def _serial_lines(config: Config, on_reading: OnReading) -> Iterator[Link]:
         first = next(iter(batteries.values()))
         baud = first.baud or next(iter(units.values())).INFO.baud
         yield SerialLine(port, units, baud=baud, poll_s=first.poll_s, on_reading=on_reading)
+
+
+def _i2c_buses(config: Config, on_reading: OnReading) -> Iterator[Link]:
+    buses: dict[str, dict[int, I2cBattery]] = {}
+    for number, battery in _of(I2cBattery, config).items():
+        buses.setdefault(battery.port, {})[number] = battery
+    for port, batteries in buses.items():
+        from smallbms.links.i2c import I2cLine, Unit
+        from smallbms.links.i2c_bus import I2cBus, I2cDevice, Place, pulse
+
+        units = {n: Unit(_chip(b, config.model_of(b)), Place(b.mux, b.channel)) for n, b in batteries.items()}
+        lines = {(b.mux_reset.chip, b.mux_reset.line) for b in batteries.values() if b.mux_reset is not None}
+        bus = I2cBus(partial(I2cDevice, port), reset=partial(pulse, lines) if lines else None)
+        yield I2cLine(port, bus, units, poll_s=POLL_S, on_reading=on_reading)
+
+
+def _chip(battery: I2cBattery, model: BatteryModel | None) -> Bq76952:
+    """The driver of a chip; ConfigError without a model."""
+    if model is None:
+        raise ConfigError(f"{battery.where} needs a model")
+    place = (battery.port, battery.mux, battery.channel, battery.address)
+    return Bq76952(
+        key=":".join(["bq76952", *(str(part) for part in place if part is not None)]),
+        model=model,
+        board=Board(
+            sense_mohm=battery.sense_mohm,
+            inputs=battery.inputs or usual_inputs(model.cells),
+            thermistors=battery.thermistors,
+            board_thermistors=battery.board_thermistors,
+            fets=battery.fets,
+            watchdog_s=battery.watchdog_s,
+        ),
+        address=battery.address,
+        crc=battery.crc,
+    )
 
 
 def _simulated(config: Config, on_reading: OnReading, simulation: Source | None) -> Iterator[Link]:
