@@ -6,6 +6,7 @@ import pytest
 
 from configurations import OUTPUTS, config, faults
 from smallbms.config_batteries import I2cBattery
+from smallbms.wiring import links
 
 MODEL = "[model.own]\ncells = 15\ncapacity_ah = 100\n"
 CHIP = '[[battery]]\ndriver = "bq76952"\nmodel = "own"\nport = "/dev/i2c-1"\nsense_mohm = 0.5\n'
@@ -91,3 +92,10 @@ def test_places_of_their_own(tables: str) -> None:
 def test_cells_without_a_sensor_when_that_is_stated() -> None:
     read = config(CHIP + 'thermistors = []\ntemperature = "none"\n' + MODEL + OUTPUTS)
     assert any("no cell temperature" in warning for warning in read.warnings())
+
+
+def test_each_bus_is_a_link_of_its_own() -> None:
+    read = config(BEHIND.format(0) + BEHIND.format(1) + CHIP.replace("i2c-1", "i2c-7") + MODEL + OUTPUTS)
+    wired = links(read, lambda number, reading: None, None)
+    assert [link.numbers for link in wired] == [{1, 2}, {3}]
+    assert not any(link.health.open for link in wired)
