@@ -18,7 +18,8 @@ def gone(rig: Rig) -> None:
 
 @pytest.mark.parametrize(("act", "seconds", "is_urgent"), [
     (shows(charge_switch_on=True), 60.0, False),
-    (sensor(4.0), 8.0, False),  # found anew by the next process
+    (sensor(4.0), 8.0, True),
+    (shows(cells_v=[3.80, 3.3, 3.3, 3.3]), 3.0, False),  # found anew by the next process
     (cell(2.7), 31.0, True),
     (gone, 8.5, False),
     (gone, 9.5, True),

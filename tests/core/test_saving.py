@@ -47,7 +47,8 @@ PERSISTED = [case for case in CASES if {row.name: row.persisted for row in ROWS}
 
 def test_what_must_be_persisted_is() -> None:
     assert {case.row for case in PERSISTED} == {
-        "low_cell", "floor", "over_current_charge", "over_current_discharge", "pin_fault_charge", "pin_fault_load"
+        "low_cell", "floor", "over_current_charge", "over_current_discharge", "pin_fault_charge", "pin_fault_load",
+        "charge_cold", "charge_hot", "discharge_cold", "discharge_hot",
     }  # fmt: skip
 
 
@@ -132,6 +133,42 @@ def test_a_trip_of_a_battery_that_is_configured_no_more_releases() -> None:
     alone.step()
     assert not alone.decision.allow_to_charge
     alone.advance(61.0)
+    assert alone.allowed == (True, True)
+
+
+def test_a_sensor_that_tripped_and_opened_holds_the_trip_over_a_restart() -> None:
+    rig = Rig(2).start()
+    rig.batteries[2].temperatures_c = [25.0, 51.0]
+    rig.advance(6.0)
+    rig.batteries[2].temperatures_c = [25.0, None]
+    rig.advance(1.0)
+    rig.restart()
+    rig.advance(30.0)
+    assert "battery 2 sensor 2, not read now" in rig.reason(ReasonCode.CHARGE_HOT).text
+    rig.step(Acknowledge())
+    assert rig.allowed == (True, True)
+
+
+def test_a_trip_that_an_earlier_version_kept_is_read() -> None:
+    rig = Rig().start()
+    rig.battery.cells_v[0] = 2.7
+    rig.advance(31.0)
+    kept = saving.saved(rig.state, rig.wall_s)
+    for latch in kept["latches"]:
+        del latch["unwell"]
+    again = Rig()
+    again.state, notices = saving.restored(kept, again.now_s, again.wall_s)
+    again.step()
+    assert notices == () and not again.decision.allow_to_discharge
+
+
+def test_a_sensor_of_a_battery_that_is_configured_no_more_holds_nothing() -> None:
+    rig = Rig(2).start()
+    rig.batteries[2].temperatures_c = [25.0, 51.0]
+    rig.advance(6.0)
+    alone = Rig()
+    alone.state, _ = saving.restored(saving.saved(rig.state, rig.wall_s), alone.now_s, alone.wall_s)
+    alone.advance(1.0)
     assert alone.allowed == (True, True)
 
 

@@ -42,11 +42,12 @@ def low_cell(view: View, latch: Latch) -> bool:
 
 def _outside(is_well: Callable[[float, float], bool]) -> Callable[[View, Latch], frozenset[Place]]:
     """The sensors last read outside the release band. One that is not read now, or whose battery is lost, stays: others
-    cannot speak for it. An acknowledgement says that a person has looked after it."""
+    cannot speak for it. An acknowledgement says that a person has looked after it. A battery that is no longer
+    configured holds nothing."""
 
     def unwell(view: View, latch: Latch) -> frozenset[Place]:
-        limit = latch.finding.limit or 0.0
-        places = set[Place]() if view.acknowledged else set(latch.unwell)
+        limit, last = latch.finding.limit or 0.0, len(view.bank.batteries)
+        places = {place for place in latch.unwell if place[0] <= last and not view.acknowledged}
         for place, value in sensors(view):
             if is_well(value, limit):
                 places.discard(place)

@@ -90,6 +90,7 @@ def _latch_to_json(name: str, key: int, latch: Latch, now_s: float) -> Json:
         "held": latch.held,
         "charged_ah": latch.charged_ah,
         "mark": latch.mark,
+        "unwell": sorted(latch.unwell),
         "finding": {k: v for k, v in asdict(latch.finding).items() if k not in ("stamp", "strong")},
     }
 
@@ -143,6 +144,7 @@ def _latch(row: Row, item: Mapping[str, Any], now_s: float) -> Latch:
         held=_flag(item["held"]),
         charged_ah=_number(item["charged_ah"], 0.0),
         mark=_number(item["mark"]),
+        unwell=frozenset((_count(battery), _count(sensor)) for battery, sensor in item.get("unwell", ())),
     )
 
 
