@@ -9,23 +9,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smallbms.drivers.base import Want
-from smallbms.links.schedule import IDENTITY_POLLS, SILENT_AFTER, SILENT_SLOTS, Schedule
+from smallbms.links.schedule import IDENTITY_POLLS, RARELY_S, SILENT_AFTER, SILENT_SLOTS, Schedule
 
 SLOTS = 200
 NUMBERS = st.integers(min_value=1, max_value=12).map(lambda count: range(1, count + 1))
 
 
 def silence(schedule: Schedule, numbers: frozenset[int]) -> None:
+    """As if they had just been asked in vain."""
+    for _ in schedule.numbers:
+        schedule.turn(0.0)
     for number in numbers:
         for _ in range(SILENT_AFTER):
             schedule.failed(number)
 
 
 def turns(schedule: Schedule, dead: frozenset[int], count: int = SLOTS) -> list[int]:
-    """Who got each slot, where `dead` never answers and all others always do."""
+    """Who got each slot of 0.1 s, where `dead` never answers and all others always do."""
     order = []
-    for _ in range(count):
-        number = schedule.turn().number
+    for slot in range(count):
+        number = schedule.turn(slot / 10).number
         order.append(number)
         if number in dead:
             schedule.failed(number)
@@ -44,14 +47,14 @@ def test_nobody_starves(numbers: range, data: st.DataObject) -> None:
     near = data.draw(st.frozensets(st.sampled_from(numbers)))
     dead = data.draw(st.frozensets(st.sampled_from(numbers)))
     schedule = Schedule(numbers)
-    schedule.set_near_limit(near)
     silence(schedule, dead)
+    schedule.set_near_limit(near)
     order = turns(schedule, dead)
     awake = set(numbers) - dead
     for number in awake:
         assert longest_wait(order, number) <= 2.5 * len(awake) + 3
     for number in dead:
-        assert longest_wait(order, number) <= SILENT_SLOTS * len(dead) + 1
+        assert longest_wait(order, number) <= max(SILENT_SLOTS, len(awake) + 1) * len(dead) + 1
 
 
 @given(numbers=NUMBERS, data=st.data())
@@ -62,6 +65,52 @@ def test_the_silent_get_at_most_one_slot_in_five(numbers: range, data: st.DataOb
     order = turns(schedule, dead)
     for start in range(SLOTS - SILENT_SLOTS):
         assert sum(number in dead for number in order[start : start + SILENT_SLOTS]) <= 1
+
+
+@given(numbers=st.integers(min_value=2, max_value=16), answer_s=st.floats(0.02, 0.5), time_out_s=st.floats(0.1, 2.0))
+def test_a_silent_one_costs_each_round_of_the_others_one_time_out(
+    numbers: int, answer_s: float, time_out_s: float
+) -> None:
+    schedule, now_s = Schedule(range(1, numbers + 1)), 0.0
+    silence(schedule, frozenset({1}))
+    read_at_s: dict[int, list[float]] = {number: [] for number in range(2, numbers + 1)}
+    for _ in range(SLOTS):
+        number = schedule.turn(now_s).number
+        now_s += time_out_s if number == 1 else answer_s
+        if number == 1:
+            schedule.failed(1)
+        else:
+            schedule.answered(number)
+            read_at_s[number].append(now_s)
+    longest_s = max(later - earlier for at_s in read_at_s.values() for earlier, later in pairwise(at_s))
+    assert longest_s <= (numbers - 1) * answer_s + time_out_s + 1e-6
+
+
+def test_who_stays_silent_is_asked_ever_more_rarely_and_heard_when_it_comes_back() -> None:
+    schedule, asked_at_s, now_s = Schedule([1, 2, 3]), [], 0.0
+    while now_s < 1200.0:
+        if schedule.turn(now_s).number == 2:
+            asked_at_s.append(now_s)
+            schedule.failed(2)
+        else:
+            schedule.answered(1)
+            schedule.answered(3)
+        now_s += 0.2
+    pauses_s = [(later, later - earlier) for earlier, later in pairwise(asked_at_s)]
+    (long_s, seldom_s), (short_s, rarely_s) = RARELY_S
+    assert max(pause_s for at_s, pause_s in pauses_s if at_s < short_s) <= SILENT_SLOTS * 0.2 + 0.01
+    middle_s = [pause_s for at_s, pause_s in pauses_s if short_s + 15.0 < at_s < long_s]
+    assert rarely_s <= min(middle_s) <= max(middle_s) <= rarely_s + SILENT_SLOTS * 0.2
+    late_s = [pause_s for at_s, pause_s in pauses_s if at_s > long_s + 40.0]
+    assert seldom_s <= min(late_s) <= max(late_s) <= seldom_s + SILENT_SLOTS * 0.2
+    schedule.answered(2)
+    assert {schedule.turn(1200.0 + slot / 10).number for slot in range(3)} == {1, 2, 3}
+
+
+def test_where_nobody_answers_all_are_asked_however_long_that_lasts() -> None:
+    schedule = Schedule([1, 2, 3])
+    silence(schedule, frozenset({1, 2, 3}))
+    assert {schedule.turn(5000.0 + slot / 10).number for slot in range(3)} == {1, 2, 3}
 
 
 @given(numbers=NUMBERS, near=st.integers(min_value=1, max_value=12))
@@ -109,13 +158,13 @@ def test_identity_is_asked_of_whoever_appears_and_then_once_a_minute() -> None:
     schedule = Schedule([1])
     polls = []
     for _ in range(IDENTITY_POLLS + 1):
-        polls.append(Want.IDENTITY in schedule.turn().want)
+        polls.append(Want.IDENTITY in schedule.turn(0.0).want)
         schedule.answered(1)
     assert [at for at, asked in enumerate(polls) if asked] == [0, IDENTITY_POLLS]
     schedule.failed(1)
-    assert Want.IDENTITY not in schedule.turn().want
+    assert Want.IDENTITY not in schedule.turn(0.0).want
     silence(schedule, frozenset({1}))
-    assert Want.IDENTITY in schedule.turn().want
+    assert Want.IDENTITY in schedule.turn(0.0).want
 
 
 def test_urged_come_first_in_the_order_of_urging() -> None:
@@ -133,7 +182,7 @@ def test_who_is_urged_again_and_again_waits_for_a_turn_of_the_others() -> None:
     assert schedule.urgent()
     schedule.urge(1)
     assert schedule.urgent() is None
-    assert schedule.turn().number == 1
+    assert schedule.turn(0.0).number == 1
     assert schedule.urgent()
 
 

@@ -2,7 +2,7 @@
 
 Layout: Daly UART protocol 1.2, checked against captures of four boards. Where sources differ:
 - A raw current above 30000 is read as discharging: a capture shows it with the state "discharging" and sagging cells.
-  Some boards have it the other way round; their battery says `reversed_current = true`.
+  Some boards have it the other way round; their battery says `current_factor = -1`.
 - Frames of several parts count from 1, as every capture on UART shows, and must be complete and in order.
 - The order of the balancing bits (0x97) is known for no board: they are not read.
 Requests are filled with 0xAA, whose edges a board's weak UART follows better than zeros; a reading one ignores it.

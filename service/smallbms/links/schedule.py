@@ -1,15 +1,17 @@
-"""Whose turn it is on a line that several batteries share; pure, counted in slots."""
+"""Whose turn it is on a line that several batteries share; pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from smallbms.drivers.base import Want
 
 SILENT_AFTER = 3  # failures in a row
-SILENT_SLOTS = 5  # of so many slots a silent battery gets one
+SILENT_SLOTS = 5  # of so many slots, or of a round of all that answer, the silent ones get one
+RARELY_S = ((600.0, 30.0), (60.0, 10.0))  # who has been silent for so long is asked once in so long
 IDENTITY_POLLS = 120  # a minute at the usual pace
 
 
@@ -28,13 +30,20 @@ class _Member:
     last_slot: int = 0  # the lower, the longer it has waited
     polls: int = 0  # answered ones since it appeared
     failures: int = 0  # in a row
+    asked_at_s: float = -inf
+    silent_since_s: float = -inf
+
+    def is_due(self, now_s: float) -> bool:
+        """Whether a silent one may cost the others a time-out again."""
+        silent_s, waited_s = now_s - self.silent_since_s, now_s - self.asked_at_s
+        return waited_s >= next((every_s for after_s, every_s in RARELY_S if silent_s >= after_s), 0.0)
 
 
 class Schedule:
     """Fair turns for the batteries of a line.
 
-    Every second slot goes to a battery near a limit, one in five to a silent one, the rest to whoever has waited
-    longest. Where nobody answers, the silent ones get all.
+    Every second slot goes to a battery near a limit, one in five or less to a silent one, ever more rarely, the rest
+    to whoever has waited longest. Where nobody answers, nobody is kept waiting: the silent ones get all.
     """
 
     def __init__(self, numbers: Iterable[int]) -> None:
@@ -74,13 +83,13 @@ class Schedule:
                 return Slot(number, Want.CELLS)
         return None
 
-    def turn(self) -> Slot:
+    def turn(self, now_s: float) -> Slot:
         """The next slot of the line."""
         self._slot += 1
         self._urged_done.clear()
-        number = self._only or self._longest_waiting(self._class_of_slot())
+        number = self._only or self._longest_waiting(self._class_of_slot(now_s))
         member = self._members[number]
-        member.last_slot = self._slot
+        member.last_slot, member.asked_at_s = self._slot, now_s
         return Slot(number, Want.ALL if member.polls % IDENTITY_POLLS else WITH_IDENTITY)
 
     def answered(self, number: int) -> None:
@@ -91,7 +100,8 @@ class Schedule:
     def failed(self, number: int) -> None:
         member = self._members[number]
         member.failures += 1
-        if member.failures >= SILENT_AFTER:
+        if member.failures == SILENT_AFTER:
+            member.silent_since_s = member.asked_at_s
             member.polls = 0  # whoever comes back may be another battery
 
     def restart(self) -> None:
@@ -99,12 +109,16 @@ class Schedule:
         for member in self._members.values():
             member.polls = member.failures = 0
 
-    def _class_of_slot(self) -> frozenset[int]:
+    def _class_of_slot(self, now_s: float) -> frozenset[int]:
         silent = self.silent
         awake = self.numbers - silent
-        if silent and (not awake or self._slot - self._silent_slot >= SILENT_SLOTS):
-            self._silent_slot = self._slot
+        if not awake:
             return silent
+        if silent and self._slot - self._silent_slot >= max(SILENT_SLOTS, len(awake) + 1):
+            due = frozenset(number for number in silent if self._members[number].is_due(now_s))
+            if due:
+                self._silent_slot = self._slot
+                return due
         just_read = self._slot - 1
         near = frozenset(n for n in self._near_limit & awake if self._members[n].last_slot != just_read)
         if near and self._slot - self._near_slot >= 2:

@@ -58,6 +58,7 @@ class SerialLine:
         self._errors: Counter[LinkFault] = Counter()
         self._last_error = ""
         self._took_s: dict[int, float] = {}
+        self._quiet_until_s = 0.0  # as the board that was asked last wants it
 
     @property
     def numbers(self) -> frozenset[int]:
@@ -118,7 +119,7 @@ class SerialLine:
                 yield Pause(next_slot_s, hasty=True)
             else:
                 next_slot_s = max(next_slot_s + self._slot_s, now_s)
-                slot = schedule.turn()
+                slot = schedule.turn(now_s)
                 self._judge(slot.number, (yield from self._read(slot)))
                 self._took_s[slot.number] = clock() - now_s
 
@@ -157,11 +158,13 @@ class SerialLine:
         """One question; what goes wrong is counted and told."""
         request = exchange.request
         pause_s = self._units[number].INFO.pause_s
+        clock = asyncio.get_running_loop().time
         answer = NO_ANSWER
         for _ in range(ATTEMPTS):
+            if clock() < self._quiet_until_s:
+                yield Pause(self._quiet_until_s)
             answer = yield exchange
-            if pause_s:
-                yield Pause(asyncio.get_running_loop().time() + pause_s)
+            self._quiet_until_s = clock() + pause_s
             if answer.data:
                 break
         if not answer.data:
