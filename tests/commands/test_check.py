@@ -36,10 +36,12 @@ async def test_the_report_as_json(system: System) -> None:
 async def test_what_is_missing_is_said(system: System, tmp_path: Path) -> None:
     file = tmp_path / "smallbms.toml"
     text = system.config().replace(str(system.battery.cable.path), f"{tmp_path}/unplugged")
+    text += f'[shunt]\ndriver = "ve.direct"\nport = "{tmp_path}/no-shunt"\n'
     file.write_text(text.replace(system.daemon.address, f"unix:path={tmp_path}/nowhere"), encoding="utf-8")
     result = await run_command(tmp_path, "check", "--config", str(file))
     assert result.status == FAULTY
     assert f"{tmp_path}/unplugged does not exist: is the adapter plugged in?" in result.out
+    assert f"[shunt] {tmp_path}/no-shunt does not exist" in result.out
     assert f"the bus unix:path={tmp_path}/nowhere cannot be reached" in result.out
     assert "is valid" not in result.out
 

@@ -59,6 +59,12 @@ def test_exactly_the_ports_of_the_configuration_are_taken(layout: Layout, daemon
     ]
 
 
+def test_the_port_of_a_shunt_is_taken_too(layout: Layout) -> None:
+    configure(layout, BY_ID, more='[shunt]\ndriver = "ve.direct"\nport = "/dev/ttyUSB8"\n')
+    assert ports.take(layout) == (BY_ID, "/dev/ttyUSB8")
+    assert [name for name, _ in ports.serial_ports(ports.configured(layout.configuration))] == ["battery1", "shunt"]
+
+
 def test_the_rules_come_after_serial_starters_own() -> None:
     assert Path(ports.RULES).name > "serial-starter.rules"
 

@@ -12,6 +12,7 @@ from smallbms import drivers
 from smallbms.commands.peer import BUS_ITEM
 from smallbms.config import Config, load
 from smallbms.config_batteries import SerialBattery
+from smallbms.config_inputs import VeDirectShunt
 from smallbms.errors import ConfigError
 from smallbms.links.timing import round_time_s
 from smallbms.outputs.gpio import Chip
@@ -42,6 +43,7 @@ async def check(arguments: Namespace) -> int:
     config = load(Path(arguments.config), known_drivers()) if arguments.config else None
     if config is not None:
         _check_lines(config, report)
+        _check_shunt(config, report)
         report.dangers += config.warnings()
     await _check_bus(config.dbus.bus if config else arguments.bus or "system", report)
     if arguments.json:
@@ -90,6 +92,11 @@ def _check_lines(config: Config, report: Report) -> None:
             report.faults.append(_too_slow(port, took_s))
         if not Path(port).exists():
             report.faults.append(f"{port} does not exist: is the adapter plugged in?")
+
+
+def _check_shunt(config: Config, report: Report) -> None:
+    if isinstance(config.shunt, VeDirectShunt) and not Path(config.shunt.port).exists():
+        report.faults.append(f"[shunt] {config.shunt.port} does not exist: is its cable plugged in?")
 
 
 def _ports() -> Iterable[str]:

@@ -16,8 +16,7 @@ _KEYS = (("ID_SERIAL_SHORT", "ID_VENDOR_ID", "ID_MODEL_ID", "ID_USB_INTERFACE_NU
 def unstable(layout: Layout) -> dict[str, str]:
     """Return the ports of the configuration whose names may change, each with the name that it would get."""
     found = ports.serial_ports(ports.configured(layout.configuration))
-    numbered = {port: f"smallbms/battery{number}" for number, port in enumerate(found, 1)}
-    return {port: name for port, name in numbered.items() if port.startswith(UNSTABLE)}
+    return {port: f"smallbms/{name}" for name, port in found if port.startswith(UNSTABLE)}
 
 
 def give(layout: Layout) -> Mapping[str, str]:

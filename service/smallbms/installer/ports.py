@@ -39,7 +39,7 @@ def take(layout: Layout) -> tuple[str, ...]:
     Returns the ports. A configuration that cannot be read has none: the main process says why.
     """
     wanted = configured(layout.configuration)
-    ports = tuple(dict.fromkeys(serial_ports(wanted)))
+    ports = tuple(dict.fromkeys(port for _, port in serial_ports(wanted)))
     _write(layout, ports)
     for port in ports:
         if (device := layout.root / port.lstrip("/")).exists():
@@ -63,13 +63,18 @@ def configured(file: Path) -> dict[str, Any]:
         return {}
 
 
-def serial_ports(tables: dict[str, Any]) -> Iterator[str]:
-    """Yield the serial port of each battery, in the order of the file."""
+def serial_ports(tables: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield a name and the serial port of each battery, in the order of the file, and of the shunt."""
     batteries = tables.get("battery", [])
-    for battery in batteries if isinstance(batteries, list) else []:
-        port = battery.get("port") if isinstance(battery, dict) else None
-        if isinstance(port, str) and port.startswith("/dev/") and port.isprintable():
-            yield port
+    found = filter(None, map(_port_of, batteries if isinstance(batteries, list) else []))
+    yield from ((f"battery{number}", port) for number, port in enumerate(found, 1))
+    if port := _port_of(tables.get("shunt")):
+        yield "shunt", port
+
+
+def _port_of(table: object) -> str | None:
+    port = table.get("port") if isinstance(table, dict) else None
+    return port if isinstance(port, str) and port.startswith("/dev/") and port.isprintable() else None
 
 
 def _texts(value: object) -> Iterator[str]:
