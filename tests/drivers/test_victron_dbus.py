@@ -114,7 +114,7 @@ def test_what_is_found_may_be_of_any_age_until_something_moves() -> None:
     battery = VictronBattery(key="k")
     for path, value in SMALLEST.items():
         battery.find(path, value)
-    battery.answered(9.0)
+    battery.take("/Connected", 1, 9.0)
     assert battery.reading(9.0) is None
     battery.take("/Alarms/LowSoc", 1, 9.5)
     battery.take("/Dc/0/Current", None, 9.6)
@@ -126,9 +126,9 @@ def test_what_is_found_may_be_of_any_age_until_something_moves() -> None:
 def test_rest_is_not_death_and_an_answer_alone_is_no_life() -> None:
     battery = shown({}, moved_at_s=10.0)
     for now_s in (40.0, 10.0 + QUIET_S):
-        battery.answered(now_s)
+        battery.take("/Connected", 1, now_s)
         assert read(battery, now_s).taken_at_s == now_s
-    battery.answered(10.1 + QUIET_S)
+    battery.take("/Connected", 1, 10.1 + QUIET_S)
     assert battery.reading(10.1 + QUIET_S) is None
     battery.take("/Dc/0/Voltage", 13.2, 80.0)  # the same again
     assert battery.reading(80.0) is None

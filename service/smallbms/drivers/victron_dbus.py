@@ -101,17 +101,13 @@ class VictronBattery:
             self._cell_count = max(self._cell_count, CELLS[path])
 
     def take(self, path: str, value: object, now_s: float) -> None:
-        """A value that the service has changed."""
+        """A value that the service has sent now, or has answered when asked."""
         if path in MEASURED and finite(value) is not None and value != self._values.get(path):
             self._moved_at_s = now_s
         self.find(path, value)
         self._heard_at_s = now_s
         if self._values.get(CONNECTED) != 1:
             self._moved_at_s = -inf
-
-    def answered(self, now_s: float) -> None:
-        """The service has answered a question: what it shows is what it means now."""
-        self._heard_at_s = now_s
 
     def forget(self) -> None:
         """The service is gone."""
