@@ -14,7 +14,7 @@ from smallbms.config import Config, load
 from smallbms.config_batteries import SerialBattery
 from smallbms.config_inputs import VeDirectShunt
 from smallbms.errors import ConfigError
-from smallbms.links.timing import round_time_s
+from smallbms.links.timing import Round, full_round
 from smallbms.outputs.gpio import Chip
 from smallbms.places import SERVICE_PREFIX
 from velib_python.connection import Connection, connect
@@ -58,8 +58,8 @@ def known_drivers() -> dict[str, bool]:
     return {name: driver.INFO.addressed for name, driver in drivers.available().items()}
 
 
-def line_rounds_s(config: Config) -> dict[str, float]:
-    """The time of a full round of each line with its costliest member silent."""
+def line_rounds(config: Config) -> dict[str, Round]:
+    """A full round of each line with its costliest member silent."""
     lines: dict[str, list[SerialBattery]] = {}
     for battery in config.batteries:
         if isinstance(battery, SerialBattery):
@@ -67,29 +67,29 @@ def line_rounds_s(config: Config) -> dict[str, float]:
     rounds = {}
     for port, batteries in lines.items():
         units = [drivers.make(b.driver, port=port, unit=b.address) for b in batteries]
-        rounds[port] = round_time_s(units, batteries[0].baud or units[0].INFO.baud)
+        rounds[port] = full_round(units, batteries[0].baud or units[0].INFO.baud)
     return rounds
 
 
 def refuse_slow_lines(config: Config) -> None:
     """Raise ConfigError if a line cannot be read in time."""
-    slow = {port: took for port, took in line_rounds_s(config).items() if took > LONGEST_ROUND_S}
+    slow = {port: took for port, took in line_rounds(config).items() if took.total_s > LONGEST_ROUND_S}
     if slow:
-        raise ConfigError("\n".join(_too_slow(port, took_s) for port, took_s in slow.items()))
+        raise ConfigError("\n".join(_too_slow(port, took) for port, took in slow.items()))
 
 
-def _too_slow(port: str, took_s: float) -> str:
+def _too_slow(port: str, took: Round) -> str:
     return (
-        f"{port}: a full round with one silent battery takes {took_s:.1f} s, at most {LONGEST_ROUND_S:.0f} s are safe: "
+        f"{port}: a full round of its batteries takes {took}, at most {LONGEST_ROUND_S:.0f} s are safe: "
         "spread the batteries over more ports"
     )
 
 
 def _check_lines(config: Config, report: Report) -> None:
-    report.rounds_s = line_rounds_s(config)
-    for port, took_s in report.rounds_s.items():
-        if took_s > LONGEST_ROUND_S:
-            report.faults.append(_too_slow(port, took_s))
+    for port, took in line_rounds(config).items():
+        report.rounds_s[port] = took.total_s
+        if took.total_s > LONGEST_ROUND_S:
+            report.faults.append(_too_slow(port, took))
         if not Path(port).exists():
             report.faults.append(f"{port} does not exist: is the adapter plugged in?")
 

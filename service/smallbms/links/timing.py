@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from smallbms.drivers.base import Driver, DriverInfo, Request, Want
 
@@ -21,11 +22,27 @@ def time_out_s(request: Request, info: DriverInfo, baud: int) -> float:
     return exchange_s(request, info, baud) + ADAPTER_S
 
 
-def round_time_s(drivers: Sequence[Driver], baud: int) -> float:
-    """One slot for each driver of a line, with the one silent that costs most."""
-    answered_s = [_answered_s(driver, baud) for driver in drivers]
+class Round(NamedTuple):
+    """One slot for each driver of a line."""
+
+    answered_s: tuple[float, ...]
+    silent_s: float  # what the one adds whose silence costs most
+
+    @property
+    def total_s(self) -> float:
+        return sum(self.answered_s) + self.silent_s
+
+    def __str__(self) -> str:
+        """The sum, as a person would write it."""
+        slots = [f"{self.answered_s.count(own_s)} × {own_s:.2f} s" for own_s in dict.fromkeys(self.answered_s)]
+        return " + ".join([*slots, f"{self.silent_s:.2f} s for a silent one = {self.total_s:.1f} s"])
+
+
+def full_round(drivers: Sequence[Driver], baud: int) -> Round:
+    """Of a line, with the one silent that costs most."""
+    answered_s = tuple([_answered_s(driver, baud) for driver in drivers])
     extra_s = [_silent_s(driver, baud) - own_s for driver, own_s in zip(drivers, answered_s, strict=True)]
-    return sum(answered_s) + max(0.0, *extra_s)
+    return Round(answered_s, max(0.0, *extra_s))
 
 
 def _answered_s(driver: Driver, baud: int) -> float:
