@@ -107,7 +107,8 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str,
     inputs = wiring.inputs(config)
     loop = await _assemble(config, store, Memory(store), settings, socket_path, inputs)
     relays = await _relays(config, loop)
-    links = wiring.links(config, loop.on_reading, options.drive.readings if options.drive else None)
+    simulation = options.drive.readings if options.drive else None
+    links = wiring.links(config, loop.on_reading, simulation, loop.identity.serial)
     loop.attach(links)
     kept_alive = DIRECTORY / config.service.name
     watchdog = WatchdogFile(kept_alive, lambda: loop.stepped_at_s) if config.service.watchdog_file else None

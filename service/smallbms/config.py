@@ -141,6 +141,7 @@ def parse(text: str, source: str, drivers: Mapping[str, bool]) -> Config:
     outputs, remote = raw.get("outputs", {}), raw.get("remote")
     faults += rules.pin_faults(outputs, remote)
     faults += rules.battery_faults(batteries, raw.get("model", {}), drivers)
+    faults += rules.place_faults(batteries)
     faults += rules.line_faults(batteries, drivers)
     faults += i2c_faults(batteries, models)
     faults += rules.input_faults(shunt, vbat, batteries)

@@ -99,10 +99,12 @@ class I2cBattery(Battery):
 
 
 class CanBattery(Battery):
-    """driver = "can-bms": a battery that speaks the protocol of Pylontech and Victron on CAN."""
+    """driver = "can-bms": a battery with Pylontech's and Victron's protocol on CAN, which does not count its cells."""
 
     driver: Literal["can-bms"]
+    model: ModelName
     port: str = Field(pattern=r"^[a-z][a-z0-9]{0,14}$", description="a CAN interface, as can0")
+    answer: bool = Field(default=True, description="true or false")
 
     @property
     def where(self) -> str:

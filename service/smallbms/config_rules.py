@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from smallbms.batteries import BATTERIES, MOST_BATTERIES, custom_model, model_named, system_voltage
-from smallbms.config_batteries import WIRES, Battery, SerialBattery
+from smallbms.config_batteries import WIRES, Battery, BusBattery, CanBattery, SerialBattery
 from smallbms.config_inputs import (
     BusShunt,
     BusVbat,
@@ -124,6 +124,18 @@ def battery_faults(batteries: Mapping[int, Battery], own_models: object, drivers
             yield f"{where} {refusal('model', battery.model, allowed)}"
         if isinstance(battery, SerialBattery) and battery.address is not None and drivers.get(battery.driver) is False:
             yield f"{where} {refusal('address', battery.address, f'none: {battery.driver} has no addresses')}"
+
+
+def place_faults(batteries: Mapping[int, Battery]) -> Iterator[str]:
+    """A CAN interface has one battery, and so has a service."""
+    taken: dict[str, int] = {}
+    for number, battery in batteries.items():
+        if isinstance(battery, CanBattery | BusBattery):
+            key = "port" if isinstance(battery, CanBattery) else "service"
+            place = getattr(battery, key)
+            first = taken.setdefault(place, number)
+            if first != number:
+                yield f"{_where(number)} {refusal(key, place, f'another than that of [[battery]] {first}')}"
 
 
 def line_faults(batteries: Mapping[int, Battery], drivers: Mapping[str, bool]) -> Iterator[str]:

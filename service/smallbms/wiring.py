@@ -9,7 +9,15 @@ from typing import Protocol, TypeVar
 
 from smallbms import drivers
 from smallbms.config import Config
-from smallbms.config_batteries import POLL_S, Battery, I2cBattery, SerialBattery, SimulatedBattery
+from smallbms.config_batteries import (
+    POLL_S,
+    Battery,
+    BusBattery,
+    CanBattery,
+    I2cBattery,
+    SerialBattery,
+    SimulatedBattery,
+)
 from smallbms.config_inputs import BusShunt, BusVbat, ChannelVbat, FileVbat, ShuntVbat, VeDirectShunt
 from smallbms.drivers.bq76952 import Bq76952
 from smallbms.drivers.bq76952_settings import Board, usual_inputs
@@ -22,17 +30,21 @@ from smallbms.links.base import Link
 from smallbms.links.serial import SerialLine
 from smallbms.links.simulated import SimulatedLink
 from smallbms.model import BatteryModel, BatteryReading, ShuntReading
+from smallbms.places import SERVICE_PREFIX
 
 OnReading = Callable[[int, BatteryReading], None]
 Source = Callable[[float], Mapping[int, BatteryReading]]
 Kind = TypeVar("Kind", bound=Battery)
 
 
-def links(config: Config, on_reading: OnReading, simulation: Source | None) -> tuple[Link, ...]:
-    """One link for each wire; `simulation` gives the simulated batteries by loop time."""
+def links(config: Config, on_reading: OnReading, simulation: Source | None, serial: str = "") -> tuple[Link, ...]:
+    """One link for each wire; `simulation` gives the simulated batteries by loop time, `serial` is our own.
+
+    Raises ConfigError for a battery that is ourselves.
+    """
     on_reading = _corrected(config, on_reading)
-    wired = (*_serial_lines(config, on_reading), *_i2c_buses(config, on_reading))
-    return (*wired, *_simulated(config, on_reading, simulation))
+    wired = (*_serial_lines(config, on_reading), *_i2c_buses(config, on_reading), *_can_buses(config, on_reading))
+    return (*wired, *_services(config, on_reading, serial), *_simulated(config, on_reading, simulation))
 
 
 def _corrected(config: Config, on_reading: OnReading) -> OnReading:
@@ -103,6 +115,26 @@ def _chip(battery: I2cBattery, model: BatteryModel | None) -> Bq76952:
         address=battery.address,
         crc=battery.crc,
     )
+
+
+def _can_buses(config: Config, on_reading: OnReading) -> Iterator[Link]:
+    for number, battery in _of(CanBattery, config).items():
+        from smallbms.drivers.can_bms import CanBms
+        from smallbms.links.can import CanLink
+
+        driver = CanBms(key=f"can-bms:{battery.port}")
+        yield CanLink(battery.port, number, driver, answer=battery.answer, on_reading=on_reading)
+
+
+def _services(config: Config, on_reading: OnReading, serial: str) -> Iterator[Link]:
+    services = {battery.service: number for number, battery in _of(BusBattery, config).items()}
+    own = SERVICE_PREFIX + serial
+    if own in services:
+        raise ConfigError(f"[[battery]] {services[own]} service = '{own}': that is this BMS itself")
+    if services:
+        from smallbms.links.dbus import BusLink
+
+        yield BusLink(config.dbus.bus, services, own_serial=serial, on_reading=on_reading)
 
 
 def _simulated(config: Config, on_reading: OnReading, simulation: Source | None) -> Iterator[Link]:
