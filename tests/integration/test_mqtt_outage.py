@@ -11,7 +11,7 @@ import pytest
 
 from publish.mqtt.mosquitto import Listener, Mosquitto, listening
 from smallbms.store import EventLog, Files
-from smallbms.store.store import LOG_BYTES, MINUTE_BYTES
+from smallbms.store.store import LOG_BYTES, LOG_SEGMENTS, MINUTE_BYTES
 
 from .harness import System
 from .programs import wait_for
@@ -22,7 +22,7 @@ DEATHS = 15
 
 def a_day(state: Path) -> None:
     """What the store holds after a day without the broker."""
-    events = EventLog(state, "events", LOG_BYTES, Files())
+    events = EventLog(state, "events", LOG_BYTES, Files(), segments=LOG_SEGMENTS)
     for number in range(EVENTS):
         events.append([{"kind": "alarm", "code": "test", "text": f"{number}", "wall_s": 1.7e9 + 170 * number}])
     minutes = EventLog(state, "minutes", MINUTE_BYTES, Files(), thin=True)

@@ -10,10 +10,13 @@ from crash_disk import FailingFiles, Killed, RecordingFiles, images, lay_out
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.bench_battery import Rig
 from smallbms.errors import StoreError
+from smallbms.loop import event_record
 from smallbms.store import EventLog, Files, JsonObject, LoggedEvent
 from smallbms.store.eventlog import SEGMENTS
 from smallbms.store.record import seal
+from smallbms.store.store import LOG_BYTES, LOG_SEGMENTS
 
 MAX_BYTES = 2000
 
@@ -74,6 +77,26 @@ def test_the_log_is_bounded_and_keeps_the_newest(tmp_path: Path, reopened: bool)
     assert total_bytes(tmp_path) > MAX_BYTES * (SEGMENTS - 2) // SEGMENTS
     sequences = [logged.sequence for logged in one.read(10_000)]
     assert sequences == list(range(301 - len(found), 301))
+
+
+def test_30_days_of_a_battery_that_is_lost_40_times_a_day_are_kept_whole(tmp_path: Path) -> None:
+    rig = Rig(4, series=2).start()
+    before = len(rig.events)
+    rig.batteries[2].answers = False
+    rig.advance(12.0)
+    rig.batteries[2].answers = True
+    rig.advance(70.0)
+    loss = [event_record(event) for event in rig.events[before:]]
+    assert len(loss) >= 6
+    one = EventLog(tmp_path, "events", LOG_BYTES, Files(), segments=LOG_SEGMENTS)
+    for day in range(60):
+        today: list[JsonObject] = [{**event, "day": day} for event in loss * 40]
+        while today:
+            today = today[one.append(today) :]
+        assert total_bytes(tmp_path) <= LOG_BYTES
+    days = [logged.event["day"] for logged in one.read(1_000_000)]
+    assert days[0] > 0
+    assert [day for day in days if day >= 30] == [day for day in range(30, 60) for _ in loss * 40]
 
 
 def test_a_log_that_thins_keeps_a_trace_of_everything(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from crash_disk import FailingFiles, RecordingFiles
 from smallbms.errors import StoreError
 from smallbms.store import Files, JsonObject, LoadResult, SlotFile, Store
 from smallbms.store.outlet import FIRST_RETRY_S
+from smallbms.store.store import LOG_SEGMENTS
 
 DEADLINE_S = 10.0
 
@@ -164,7 +165,7 @@ async def test_a_failing_disk_is_told_and_got_over(tmp_path: Path, call: str) ->
 
 async def test_the_log_keeps_what_a_failing_disk_did_not_take(tmp_path: Path) -> None:
     files = FailingFiles("extend", EIO)
-    async with running(Store(tmp_path, log_bytes=400, files=files)) as store:
+    async with running(Store(tmp_path, log_bytes=100 * LOG_SEGMENTS, files=files)) as store:
         for number in range(4):
             store.log({"n": number})
         await until(lambda: not store.ok)

@@ -35,14 +35,17 @@ class _Tail:
 class EventLog:
     """The log `name` in a directory, of at most `max_bytes`; one process, one writing thread.
 
-    A full log loses its oldest quarter, or, with `thin`, every second entry of its oldest half.
+    A full log loses its oldest segment, or, with `thin`, every second entry of its two oldest.
     """
 
-    def __init__(self, directory: Path, name: str, max_bytes: int, files: Files, *, thin: bool = False) -> None:
+    def __init__(
+        self, directory: Path, name: str, max_bytes: int, files: Files, *, segments: int = SEGMENTS, thin: bool = False
+    ) -> None:
         self._directory = directory
         self._name = name
         self._pattern = re.compile(rf"{re.escape(name)}\.\d+\.log", re.ASCII)
-        self._segment_bytes = max_bytes // SEGMENTS
+        self._most_segments = segments
+        self._segment_bytes = max_bytes // segments
         self._files = files
         self._thin = thin
         self._tail: _Tail | None = None
@@ -127,7 +130,7 @@ class EventLog:
         return line
 
     def _rotate(self, tail: _Tail) -> _Tail:
-        while len(segments := self._segments()) >= SEGMENTS:
+        while len(segments := self._segments()) >= self._most_segments:
             if self._thin:
                 self._merge(*segments[:2])
             else:

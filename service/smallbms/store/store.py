@@ -18,7 +18,8 @@ from .outlet import Outlet
 from .slots import LoadResult, SlotFile
 
 SAVE_INTERVAL_S = 60.0
-LOG_BYTES = 1_000_000
+LOG_BYTES = 4_000_000  # 30 days of 300 events each
+LOG_SEGMENTS = 16  # what is lost at once, and what is read at once, is little
 MINUTE_BYTES = 4_000_000  # two weeks of minutes, then thinned: some 30 days of every fourth
 LOOK_S = 0.05
 MINUTES_S = 600.0  # so many are written at once
@@ -45,7 +46,7 @@ class Store:
         self._interval_s = interval_s
         self._files = files or Files()
         self._clock = clock
-        self._log = EventLog(directory, "events", log_bytes, self._files)
+        self._log = EventLog(directory, "events", log_bytes, self._files, segments=LOG_SEGMENTS)
         self.on_logged: Callable[[], None] = lambda: None  # on the loop, each time that events are on the medium
         self._log_outlet = Outlet(self._log.append, capacity=EVENTS_IN_MEMORY, interval_s=0.0)
         self._minutes = EventLog(directory, "minutes", MINUTE_BYTES, self._files, thin=True)
