@@ -110,6 +110,8 @@ def _add_asking(commands: Commands[ArgumentParser]) -> None:
     _add(commands, "schema", ("schema", "show"), "print the JSON schema of what is said over MQTT")
     history.add_argument("--clear", action="store_true", help="begin it anew")
     check.add_argument("--config", metavar="FILE", help="smallbms.toml")
+    text = "try the outputs one by one with a person who looks; needs --config, and the service stopped"
+    check.add_argument("--pins", dest="does", action="store_const", const=("pins_check", "check_pins"), help=text)
     selftest = _add(commands, "selftest", ("selftest", "selftest"), "say whether this version could run here")
     selftest.add_argument("--config", metavar="FILE", help="smallbms.toml")
     selftest.add_argument("--state", metavar="DIR", help="where state is kept; it is read from a copy")
