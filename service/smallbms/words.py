@@ -100,6 +100,7 @@ class Fault(Enum):
     SWITCH_LOCKED = auto()
     CHARGE_TIMEOUT = auto()
     CELL_IMBALANCE = auto()
+    UNNAMED = auto()  # a code without a meaning here; the battery's switches say what it is against
 
 
 class ReasonCode(StrEnum):

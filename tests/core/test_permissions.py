@@ -164,7 +164,7 @@ def test_each_direction_has_its_own_currents(current_a: float, after_s: float, t
 CHARGE = {Fault.CELL_HIGH, Fault.PACK_HIGH, Fault.CHARGE_HOT, Fault.CHARGE_COLD, Fault.CHARGE_OVER_CURRENT,
           Fault.CHARGE_TIMEOUT}  # fmt: skip
 DISCHARGE = {Fault.CELL_LOW, Fault.PACK_LOW, Fault.DISCHARGE_HOT, Fault.DISCHARGE_COLD, Fault.DISCHARGE_OVER_CURRENT}
-NEITHER = {Fault.CELL_IMBALANCE}
+NEITHER = {Fault.CELL_IMBALANCE, Fault.UNNAMED}
 
 
 @pytest.mark.parametrize("fault", list(Fault))

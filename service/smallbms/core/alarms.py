@@ -36,6 +36,7 @@ FAULT_ALARMS: Mapping[Fault, AlarmCode] = {
     Fault.SWITCH_LOCKED: AlarmCode.INTERNAL_FAILURE,
     Fault.CHARGE_TIMEOUT: AlarmCode.INTERNAL_FAILURE,
     Fault.CELL_IMBALANCE: AlarmCode.CELL_IMBALANCE,
+    Fault.UNNAMED: AlarmCode.INTERNAL_FAILURE,
 }
 
 

@@ -39,6 +39,7 @@ FAULTS: dict[Fault, str] = {
     Fault.SWITCH_LOCKED: "switches locked by software",
     Fault.CHARGE_TIMEOUT: "charge time-out",
     Fault.CELL_IMBALANCE: "cell imbalance",
+    Fault.UNNAMED: "a problem of its own",
 }
 
 _MODES = {Mode.ON: "On", Mode.OFF: "Off", Mode.STANDBY: "Standby"}
