@@ -102,6 +102,10 @@ async def test_a_bad_version_on_a_stick_comes_back(installed: Site, bad: Path) -
     await wait_for(lambda: log.exists() and f"{THIS} runs again" in log.read_text(), "the way back", seconds=UPDATE_S)
     assert current(installed) == THIS
     await installed.works()
+    await installed.gx.reboot()  # the stick was forgotten
+    await wait_for(lambda: f"{BAD} on the stick was not healthy here" in log.read_text(), "that it is not tried again")
+    await installed.works()
+    assert current(installed) == THIS and stage(installed) is None
 
 
 async def test_a_damaged_archive_changes_nothing(installed: Site, newer: Path) -> None:

@@ -170,7 +170,6 @@ class Device:
             older=older,
             newer=newer,
             before=newer,
-            began_wall_s=time.time(),
             boot=journal.boot_id(self.root),
             watched=True,
             outputs=False,

@@ -54,8 +54,10 @@ def upgraded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return archives
 
 
-def arrive(layout: Layout, source: Path, outputs: Outputs | None = None) -> tuple[str, float]:
-    """What it said, and how long it waited."""
+def arrive(
+    layout: Layout, source: Path, outputs: Outputs | None = None, *, archive: Path = Path("x.tar.gz"), good: bool = True
+) -> tuple[str, float]:
+    """What it said, and how long it waited; `good`: whether it ended well."""
     out, now_s = io.StringIO(), [0.0]
 
     def sleep(seconds: float) -> None:
@@ -65,7 +67,7 @@ def arrive(layout: Layout, source: Path, outputs: Outputs | None = None) -> tupl
         layout=layout, outputs=outputs or Outputs(0), times=SimpleNamespace(poll_s=1.0),
         clock=lambda: now_s[0], sleep=sleep,
     )  # fmt: skip
-    assert stick.arrive(machine, Console(yes=True, out=out), source, Path("x.tar.gz"), None)
+    assert stick.arrive(machine, Console(yes=True, out=out), source, archive, None) is good
     return out.getvalue(), now_s[0]
 
 
@@ -112,3 +114,25 @@ def test_an_older_one_or_one_that_was_rolled_back_is_left_on_the_stick(
     said, _ = arrive(layout, make_tree(tmp_path / brought, brought))
     assert "1.2.3 is installed and stays" in said
     assert upgraded == []
+
+
+def test_one_that_was_not_healthy_is_tried_once_and_another_again(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(layout, tmp_path, "1.2.3")
+    tried: list[bytes] = []
+
+    def came_back(machine: Machine, console: Console, archive: Path, *more: object) -> bool:
+        tried.append(archive.read_bytes())
+        return False
+
+    monkeypatch.setattr(stick, "upgrade", came_back)
+    bad, archive = make_tree(tmp_path / "1.3.0", "1.3.0"), tmp_path / "archive"
+    archive.write_bytes(b"bad")
+    arrive(layout, bad, archive=archive, good=False)
+    said, waited_s = arrive(layout, bad, archive=archive)
+    assert tried == [b"bad"] and waited_s == 0
+    assert said == "1.2.3 stays: 1.3.0 on the stick was not healthy here. Take the stick out, or put another.\n"
+    archive.write_bytes(b"mended")
+    arrive(layout, bad, archive=archive, good=False)
+    assert tried == [b"bad", b"mended"]

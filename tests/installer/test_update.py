@@ -192,6 +192,13 @@ def test_a_journal_that_nobody_can_read_is_put_aside(tmp_path: Path) -> None:
     assert device.links() == (OLD, OLDER)
 
 
+def test_a_journal_in_which_another_version_notes_more_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "update.json"
+    journal.write(path, begun())
+    path.write_text(path.read_text().replace("{", '{"of_another_version": 1, ', 1))
+    assert journal.read(path) == begun()
+
+
 def test_one_at_a_time(tmp_path: Path) -> None:
     device = VirtualDevice(tmp_path, {OLD, NEW})
     with (

@@ -171,7 +171,4 @@ class VirtualDevice:
 
 def begun(*, watched: bool = True, outputs: bool = False) -> Journal:
     """An update of such a device."""
-    return Journal(
-        older=OLD, newer=NEW, before=OLDER, began_wall_s=0.0, boot=BOOT, watched=watched, outputs=outputs,
-        healthy_s=30.0,
-    )  # fmt: skip
+    return Journal(older=OLD, newer=NEW, before=OLDER, boot=BOOT, watched=watched, outputs=outputs, healthy_s=30.0)

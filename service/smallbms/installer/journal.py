@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
@@ -39,7 +39,6 @@ class Journal:
     older: str
     newer: str
     before: str | None
-    began_wall_s: float
     boot: str
     watched: bool
     outputs: bool
@@ -53,10 +52,14 @@ def write(path: Path, journal: Journal) -> None:
 
 
 def read(path: Path) -> Journal | None:
-    """Return what is kept; None = no update runs. Raises InstallError if nobody can tell any more."""
+    """Return what is kept; None = no update runs. Raises InstallError if nobody can tell any more.
+
+    Another version may have written it, and more into it than this one knows.
+    """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return Journal(**{**found, "stage": Stage(found["stage"])})
+        known = {field.name: found[field.name] for field in fields(Journal)}
+        return Journal(**{**known, "stage": Stage(found["stage"])})
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -60,6 +60,11 @@ class Layout:
         return self.home / "update.lock"
 
     @property
+    def refused(self) -> Path:
+        """The checksum of the archive on a stick that came to nothing here, so that it is not tried at each boot."""
+        return self.home / "refused"
+
+    @property
     def wrappers(self) -> Path:
         """The directories that supervise runs in: outside of any version, so that an update may remove one."""
         return self.home / "service"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,7 +130,6 @@ def _prepared(machine: Machine, console: Console, older: str, newer: str, health
         older=older,
         newer=newer,
         before=layout.linked_version(layout.previous),
-        began_wall_s=time.time(),
         boot=journal.boot_id(layout.root),
         watched=watched,
         outputs=outputs,
