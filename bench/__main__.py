@@ -33,6 +33,7 @@ BENCHES = {
     "engine": "engine steps of large banks",
     "physics": "simulated worlds, a year",
     "scaling": "1, 5 and 10 batteries on as many ports",
+    "lines": "50 batteries on 10 shared lines",
     "loop_stall": "how long the loop is blocked",
     "mqtt": "the same with a broker that is told everything, dies and comes back",
 }

@@ -33,7 +33,7 @@ GARBAGE_BYTES = 60
 
 
 class ActedBattery:
-    """A 16-cell battery that is charged with 20 A, with the noise of real measurements."""
+    """A battery that becomes what is ordered."""
 
     def __init__(self, seed: int) -> None:
         self.board = JbdBoard(self._reading)
@@ -63,26 +63,31 @@ class ActedBattery:
                 self.board.mishaps |= Mishap[name] if name != GARBAGE else Mishap.NONE
 
     def _reading(self) -> BatteryReading:
-        noisy = self._random.gauss
-        cells_v = [REST_CELL_V + noisy(0.0, NOISE_V) for _ in range(CELLS)]
-        if self._cell_v is not None:
-            cells_v[0] = self._cell_v
-        return BatteryReading(
-            taken_at_s=0.0,
-            cells_taken_at_s=0.0,
-            identity=Identity(key=""),
-            voltage_v=sum(cells_v),
-            current_a=20.0 + noisy(0.0, 0.3),
-            cell_voltages_v=tuple(cells_v),
-            cell_temperatures_c=(25.0 + noisy(0.0, 0.1), 25.0 + noisy(0.0, 0.1)),
-            charge_switch_on=True,
-            discharge_switch_on=True,
-            remaining_ah=CAPACITY_AH / 2,
-            capacity_ah=CAPACITY_AH,
-            soc_pct=50.0,
-            cycles=12,
-            balancing_cells=(),
-        )
+        return charged(self._random, self._cell_v)
+
+
+def charged(random: Random, first_cell_v: float | None = None, cells: int = CELLS) -> BatteryReading:
+    """A battery that is charged with 20 A, with the noise of real measurements."""
+    noisy = random.gauss
+    cells_v = [REST_CELL_V + noisy(0.0, NOISE_V) for _ in range(cells)]
+    if first_cell_v is not None:
+        cells_v[0] = first_cell_v
+    return BatteryReading(
+        taken_at_s=0.0,
+        cells_taken_at_s=0.0,
+        identity=Identity(key=""),
+        voltage_v=sum(cells_v),
+        current_a=20.0 + noisy(0.0, 0.3),
+        cell_voltages_v=tuple(cells_v),
+        cell_temperatures_c=(25.0 + noisy(0.0, 0.1), 25.0 + noisy(0.0, 0.1)),
+        charge_switch_on=True,
+        discharge_switch_on=True,
+        remaining_ah=CAPACITY_AH / 2,
+        capacity_ah=CAPACITY_AH,
+        soc_pct=50.0,
+        cycles=12,
+        balancing_cells=(),
+    )
 
 
 async def main(folder: Path, count: int) -> None:

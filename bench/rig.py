@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -24,7 +25,7 @@ BATTERY = "com.victronenergy.battery"
 PINS = ("charge_disconnect", "load_disconnect")
 CONFIGURATION = """\
 [bank]
-series = 1
+series = {series}
 host_current_a = 0.4
 {batteries}
 [model.bench]
@@ -38,6 +39,26 @@ bus = "{address}"
 [store]
 directory = "{folder}/state"
 {extra}"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plant:
+    """The batteries: the helper process that plays them, and their tables, where `{folder}` is its first argument."""
+
+    module: str
+    arguments: tuple[str, ...]
+    tables: str
+    cells: int = CELLS
+    series: int = 1
+
+
+def jbd_plant(count: int) -> Plant:
+    """So many JBD batteries, each on a port of its own."""
+    tables = [
+        f'[[battery]]\ndriver = "jbd"\nport = "{{folder}}/battery{number}"\nmodel = "bench"\n'
+        for number in range(1, count + 1)
+    ]
+    return Plant(module="bench.battery_process", arguments=(str(count),), tables="".join(tables))
 
 
 class RigError(Exception):
@@ -119,24 +140,29 @@ def known(variant: Any) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def running(count: int = 1, *, timed: bool = False, extra: str = "") -> AsyncIterator[Rig]:
-    """A system with so many batteries, each on a port of its own, from the start of its processes on.
+async def running(
+    count: int = 1, *, plant: Plant | None = None, timed: bool = False, extra: str = ""
+) -> AsyncIterator[Rig]:
+    """A system with these batteries, or so many of JBD, from the start of its processes on.
 
     `extra`: more tables of its configuration.
     """
+    plant = plant or jbd_plant(count)
     with _folder() as folder, ExitStack() as stack:
         bus = stack.enter_context(daemon(folder))
-        batteries = Helper("bench.battery_process", str(folder), str(count))
+        batteries = Helper(plant.module, str(folder), *plant.arguments)
         stack.callback(batteries.close)
         await batteries.ask()
-        _configure(folder, bus.address, count, extra)
+        _configure(folder, bus.address, plant, extra)
         yield Rig(folder, bus, batteries, stack, timed=timed)
 
 
 @contextlib.asynccontextmanager
-async def allowing(count: int = 1, *, timed: bool = False, extra: str = "") -> AsyncIterator[tuple[Rig, Connection]]:
+async def allowing(
+    count: int = 1, *, plant: Plant | None = None, timed: bool = False, extra: str = ""
+) -> AsyncIterator[tuple[Rig, Connection]]:
     """The same once both permissions are given, and a connection to its bus. RigError if they never are."""
-    async with running(count, timed=timed, extra=extra) as rig:
+    async with running(count, plant=plant, timed=timed, extra=extra) as rig:
         bus = await rig.connect()
         await rig.find(bus)
         if math.isinf(await until(lambda: rig.pins() == (True, True))):
@@ -156,12 +182,9 @@ def _folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def _configure(folder: Path, address: str, count: int, extra: str) -> None:
-    batteries = "".join(
-        f'[[battery]]\ndriver = "jbd"\nport = "{folder}/battery{number}"\nmodel = "bench"\n'
-        for number in range(1, count + 1)
-    )
+def _configure(folder: Path, address: str, plant: Plant, extra: str) -> None:
     text = CONFIGURATION.format(
-        batteries=batteries, cells=CELLS, capacity_ah=CAPACITY_AH, folder=folder, address=address, extra=extra
-    )
+        batteries=plant.tables.format(folder=folder), cells=plant.cells, series=plant.series,
+        capacity_ah=CAPACITY_AH, folder=folder, address=address, extra=extra,
+    )  # fmt: skip
     (folder / "smallbms.toml").write_text(text, encoding="utf-8")
