@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from smallbms.errors import ConfigError
@@ -128,9 +128,9 @@ def model_named(name: str) -> BatteryModel | None:
     return next((model for model in BATTERIES if model.name == name), None)
 
 
-def find_model(cells: int, capacity_ah: float) -> BatteryModel | None:
-    """Return the row of the table with this cell count whose capacity is met within CAPACITY_TOLERANCE."""
-    for model in BATTERIES:
+def find_model(cells: int, capacity_ah: float, models: Sequence[BatteryModel] | None = None) -> BatteryModel | None:
+    """Return the model with this cell count whose capacity is met within CAPACITY_TOLERANCE; by itself of the table."""
+    for model in BATTERIES if models is None else models:
         if model.cells == cells and abs(model.capacity_ah - capacity_ah) <= model.capacity_ah * CAPACITY_TOLERANCE:
             return model
     return None

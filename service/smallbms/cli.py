@@ -112,12 +112,24 @@ def _add_asking(commands: Commands[ArgumentParser]) -> None:
     check.add_argument("--config", metavar="FILE", help="smallbms.toml")
     text = "try the outputs one by one with a person who looks; needs --config, and the service stopped"
     check.add_argument("--pins", dest="does", action="store_const", const=("pins_check", "check_pins"), help=text)
+    text = "have the GX obey this BMS, and show its state of charge; says what it had before"
+    check.add_argument("--select", dest="does", action="store_const", const=("select", "select"), help=text)
+    _add_scan(check)
     selftest = _add(commands, "selftest", ("selftest", "selftest"), "say whether this version could run here")
     selftest.add_argument("--config", metavar="FILE", help="smallbms.toml")
     selftest.add_argument("--state", metavar="DIR", help="where state is kept; it is read from a copy")
     for parser in asking:
         parser.add_argument("--json", action="store_true", help="print JSON")
         _add_bus(parser)
+
+
+def _add_scan(check: ArgumentParser) -> None:
+    text = "find the batteries that are connected, and print a smallbms.toml"
+    check.add_argument("--scan", dest="does", action="store_const", const=("scan", "scan"), help=text)
+    check.add_argument("--write", metavar="FILE", help="with --scan: write it there; never over a file")
+    text = "with --scan: look there, and at no other wire; may be repeated (default: every serial port)"
+    check.add_argument("--ports", metavar="GLOB", action="append", help=text)
+    check.add_argument("--series", type=int, choices=range(1, 5), help="with --scan: how many batteries are in series")
 
 
 def _add_changing(commands: Commands[ArgumentParser]) -> None:
