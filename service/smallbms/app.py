@@ -114,6 +114,7 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str,
     watchdog = WatchdogFile(kept_alive, lambda: loop.stepped_at_s) if config.service.watchdog_file else None
     name = SERVICE_PREFIX + loop.identity.serial
     publisher = DbusPublisher(config.dbus, name=name, door=loop.door, settings_kept=settings is not None)
+    loop.advice = publisher.advice
     brokers = await _brokers(config, store, loop)
     loop.publish = _everyone((publisher.publish, *_to_brokers(brokers, store)), options)
     with _noted((options.noted or options.runtime) / BUS_FILE, f"{config.dbus.bus}\n{name}\n"):

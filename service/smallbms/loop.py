@@ -58,6 +58,7 @@ class Loop:
         self.identity = identity
         self.publish: Callable[[Snapshot], None] = lambda snapshot: None
         self.app_connected: Callable[[], bool] = lambda: False
+        self.advice: Callable[[], tuple[str, ...]] = tuple  # from outside, beside the engine's notices
         self.foreign_outputs: Callable[[], Mapping[str, str]] = dict  # which somebody else may switch, and why
         self._spec = spec
         self._state = state
@@ -146,6 +147,8 @@ class Loop:
         )
         outputs, objections = interlock(decision, self._measurement, decision.bank.thresholds, self._spec, now_s)
         decision, self._taken = agreed(decision, outputs, objections, self._taken, wall_s)
+        if advice := self.advice():
+            decision = replace(decision, notices=decision.notices + advice)
         self._decision = decision
         self._unpublished = True
         self.outputs.send(outputs, now_s, cell_alarm=decision.cell_alarm, starting=decision.waiting)

@@ -17,6 +17,7 @@ from smallbms.errors import ConfigError
 from smallbms.links.timing import Round, full_round
 from smallbms.outputs.gpio import Chip
 from smallbms.places import SERVICE_PREFIX
+from smallbms.publish import gx_choice
 from velib_python.connection import Connection, connect
 from velib_python.errors import DbusError
 from velib_python.ve_utils import unwrap_dbus_value
@@ -129,6 +130,8 @@ async def _check_bus(bus: str, report: Report) -> None:
             )
         for name in sorted(n for n in names if n.startswith("com.victronenergy.battery.")):
             await _check_battery(connection, name, report)
+            if name.startswith(SERVICE_PREFIX):
+                report.dangers += await _choice(connection, name)
     finally:
         await connection.close()
 
@@ -140,6 +143,12 @@ async def _check_battery(connection: Connection, name: str, report: Report) -> N
             report.dangers.append("the discharge floor is 0: only the cell limits stop a full discharge")
     elif await _value(connection, name, "/Info/MaxChargeVoltage") is not None:
         report.dangers.append(f"{name} is a BMS too: choose which one the GX obeys (Settings → DVCC → Controlling BMS)")
+
+
+async def _choice(connection: Connection, name: str) -> tuple[str, ...]:
+    """Whether a GX on this bus obeys another BMS."""
+    instance = await _value(connection, name, "/DeviceInstance")
+    return await gx_choice.ask(connection, name, instance) if isinstance(instance, int) else ()
 
 
 async def _dvcc(connection: Connection) -> bool:

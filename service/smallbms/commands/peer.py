@@ -36,6 +36,18 @@ class Peer:
         self._connection = connection
         self.name = name
 
+    def beside(self, name: str) -> Peer:
+        """Another service on the same bus."""
+        return Peer(self._connection, name)
+
+    async def value(self, path: str) -> Any:
+        """What one path shows. Raises LinkError."""
+        try:
+            (value,) = await self._connection.call(self.name, path, BUS_ITEM, "GetValue")
+        except (DbusError, ConnectionError, TimeoutError) as error:
+            raise LinkError(f"{self.name}{path} cannot be read: {error}") from error
+        return unwrap_dbus_value(value)
+
     async def items(self) -> Mapping[str, Item]:
         """Everything it shows, in one call. Raises LinkError."""
         try:

@@ -42,6 +42,11 @@ class BatteryService:
         """Take the name; NameTakenError if another has it."""
         await self._service.register()
 
+    @property
+    def instance(self) -> int:
+        """The device instance under which it is on the bus."""
+        return self._instance
+
     async def move(self, instance: int) -> None:
         """Leave the bus and come back under another device instance: a GX reads it only when a service appears."""
         if instance != self._instance:

@@ -12,6 +12,7 @@ from smallbms.config_tables import DBusTable
 from smallbms.core.state import Snapshot
 from smallbms.publish.battery_service import BatteryService
 from smallbms.publish.feed import Door
+from smallbms.publish.gx_choice import GxChoice
 from smallbms.publish.localsettings import LocalSettings
 from velib_python import Connection, connect
 from velib_python._library import LibraryName
@@ -50,6 +51,7 @@ class DbusPublisher:
         self._begun = asyncio.Event()
         self._service: BatteryService | None = None
         self._local: LocalSettings | None = None
+        self._choice: GxChoice | None = None
         self._failed = False
 
     def publish(self, snapshot: Snapshot) -> None:
@@ -60,6 +62,10 @@ class DbusPublisher:
             self._service.show(snapshot, self._clock())
         if self._local is not None:
             self._local.follow()
+
+    def advice(self) -> tuple[str, ...]:
+        """What a person should know of a GX's choice of its BMS."""
+        return self._choice.advice if self._choice is not None else ()
 
     async def run(self) -> NoReturn:
         """Be on the bus from the first snapshot on; come back when the bus does, or the name is free."""
@@ -81,7 +87,7 @@ class DbusPublisher:
             await self._offer(connection)
             lost = await connection.wait_closed()
         finally:
-            self._service, self._local = None, None
+            self._service, self._local, self._choice = None, None, None
             await connection.close()
         self._report(f"the connection is lost: {lost or 'closed'}")
 
@@ -107,6 +113,8 @@ class DbusPublisher:
         self._service = service
         if self._local is not None:
             connection.spawn(self._keep(self._local, service))
+        self._choice = GxChoice(connection, self.name, lambda: service.instance)
+        connection.spawn(self._choice.run())
         service.show(self._newest(), self._clock())
         log.info("%s is on the bus, device instance %d", self.name, instance)
         self._failed = False
