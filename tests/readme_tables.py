@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from driver_table import driver_table
 from smallbms.core.interlock import RULES
 from smallbms.core.reasons import ROWS
 from smallbms.paths import documentation
@@ -29,7 +30,7 @@ def _plain(text: str) -> str:
     return re.sub(r"\{[^}]*\}", "…", text)
 
 
-TABLES: dict[str, Callable[[], str]] = {"reasons": reasons, "paths": documentation}
+TABLES: dict[str, Callable[[], str]] = {"reasons": reasons, "paths": documentation, "drivers": driver_table}
 
 
 def written(text: str) -> str:
