@@ -41,9 +41,9 @@ def test_all_is_as_commanded() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("error", "detail"), [(OutputError("gone"), "gone"), (None, "")])
-def test_without_an_answer_nothing_is_reachable(error: OutputError | None, detail: str) -> None:
-    assert read_back(None, error) == OutputsReadBack(detail=detail)
+@pytest.mark.parametrize(("error", "text"), [(OutputError("gone"), "gone"), (None, "")])
+def test_without_an_answer_nothing_is_reachable(error: OutputError | None, text: str) -> None:
+    assert read_back(None, error) == OutputsReadBack(error=text)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,12 @@ def test_an_output_that_is_not_wired_cannot_fail() -> None:
 def test_lamps_and_pre_alarm_are_a_fault_of_their_own(errors: dict[str, str], lamp: bool) -> None:
     said = read_back(state(errors=errors), None)
     assert said.lamp_fault is lamp
-    assert said.detail == "; ".join(f"{name}: {text}" for name, text in errors.items())
+    assert (said.atc_error, said.atd_error) == (errors.get("charge_disconnect", ""), errors.get("load_disconnect", ""))
+
+
+def test_a_contact_that_cannot_be_read_is_an_error_of_its_output() -> None:
+    said = read_back(state(errors={"load_disconnect.feedback": "busy"}), None)
+    assert (said.error, said.atc_error, said.atd_error) == ("", "", "busy")
 
 
 @pytest.mark.parametrize("phase", TheirPhase)
@@ -137,20 +142,20 @@ def test_an_output_that_somebody_else_may_switch_is_not_known_until_it_is_ours_a
     for readings in (10, 11):
         follower.follow(state(readings=readings), None, {"charge_disconnect": "relay 0: not Manual"})
         assert (follower.now.atc, follower.now.atd, follower.now.sequence) == (None, True, readings)
-        assert follower.now.detail == "charge_disconnect: relay 0: not Manual"
+        assert follower.now.atc_error == "relay 0: not Manual"
         assert not follower.now.lamp_fault
     follower.follow(state(readings=12), None, {})
     assert follower.now == read_back(state(readings=12), None)
     follower.follow(None, OutputError("gone"), {"charge_disconnect": "relay 0: not Manual"})
-    assert follower.now == OutputsReadBack(detail="gone")
+    assert follower.now == OutputsReadBack(error="gone")
 
 
 def test_an_outputs_process_that_is_gone_and_back_is_told_each_time() -> None:
     follower = Follower()
     follower.follow(state(), None)
     follower.follow(None, OutputError("gone"))
-    assert follower.now == OutputsReadBack(detail="gone")
+    assert follower.now == OutputsReadBack(error="gone")
     follower.follow(None, OutputError("not there"))
-    assert follower.now == OutputsReadBack(detail="not there")
+    assert follower.now == OutputsReadBack(error="not there")
     follower.follow(state(readings=20), None)
     assert follower.now == read_back(state(readings=20), None)

@@ -19,7 +19,7 @@ def read_back(state: State | None, error: OutputError | None) -> OutputsReadBack
     An output whose auxiliary contact is wired follows only if the contact does.
     """
     if state is None:
-        return OutputsReadBack(detail=str(error) if error else "")
+        return OutputsReadBack(error=str(error) if error else "")
     applied = state.applied
     lamps = [name for name in state.errors if name not in SAFETY_PINS]
     return OutputsReadBack(
@@ -39,7 +39,8 @@ def read_back(state: State | None, error: OutputError | None) -> OutputsReadBack
         remote_on=state.remote.on,
         update=UpdatePhase(state.update.phase.value),
         update_holds_discharge_off=state.update.discharge_held_off,
-        detail="; ".join(f"{name}: {text}" for name, text in state.errors.items()),
+        atc_error=_error(state, "charge_disconnect"),
+        atd_error=_error(state, "load_disconnect"),
     )
 
 
@@ -76,6 +77,10 @@ def _said(state: State) -> tuple[object, ...]:
 def _follows(seen: OutputsReadBack) -> bool:
     told = seen.commanded
     return (seen.atc, seen.atd, seen.pre_alarm) == (told.atc, told.atd, told.pre_alarm)
+
+
+def _error(state: State, name: str) -> str:
+    return state.errors.get(name) or state.errors.get(f"{name}.feedback", "")
 
 
 def _level(state: State, name: str, applied: bool) -> bool | None:

@@ -87,9 +87,10 @@ def pins(**values: object) -> Act:
     return act
 
 
-def stuck(**values: bool) -> Act:
+def stuck(atc_error: str = "", **values: bool | None) -> Act:
     def act(rig: Rig) -> None:
         rig.stuck = {**rig.stuck, **values} if values else {}
+        rig.pins = replace(rig.pins, atc_error=atc_error)
 
     return act
 
@@ -152,12 +153,14 @@ CASES = (
     Case(row="updating_discharge", breach=pins(update_holds_discharge_off=True),
          heal=pins(update_holds_discharge_off=False), battery=None,
          says=("an update is under way and discharging could not be kept allowed", "a version is healthy")),
-    Case(row="pin_fault_charge", breach=stuck(atc=False), heal=stuck(), asks=(Acknowledge(),), delay_s=0.5,
-         battery=None, says=("the charge disconnect pin does not follow its command", "mended, then acknowledged")),
+    Case(row="pin_fault_charge", breach=stuck(atc=None, atc_error="busy"), heal=stuck(), asks=(Acknowledge(),),
+         delay_s=0.5, battery=None,
+         says=("the charge disconnect pin does not follow its command: busy; back", "mended, then acknowledged")),
     Case(row="pin_fault_load", breach=stuck(atd=False), heal=stuck(), asks=(Acknowledge(),), delay_s=0.5,
-         battery=None, says=("the load disconnect pin does not follow its command", "mended, then acknowledged")),
-    Case(row="unreachable_charge", breach=pins(reachable=False), heal=pins(reachable=True), release_s=5.0,
-         battery=None, takes=Direction.BOTH, says=("the outputs process cannot be reached", "5 s after it answers")),
+         battery=None, says=("the load disconnect pin does not follow its command; back", "mended, then acknowledged")),
+    Case(row="unreachable_charge", breach=pins(reachable=False, error="gone"), heal=pins(reachable=True), release_s=5.0,
+         battery=None, takes=Direction.BOTH,
+         says=("the outputs process cannot be reached, its pins float: gone; ", "5 s after it answers")),
     Case(row="unreachable_load", breach=pins(reachable=False), heal=pins(reachable=True), release_s=5.0,
          battery=None, takes=Direction.BOTH, says=("the outputs process cannot be reached", "5 s after it answers")),
 )

@@ -79,7 +79,7 @@ async def test_a_changed_function_opens_its_relay_and_no_other_until_it_is_mende
     items = await client.shows({**NO_CHARGE, "/Alarms/InternalFailure": 2})
     assert codes(items["/Info/Reasons/Charge"]) == {"output_fault_charge"}
     await gx.closed(False, True)
-    assert "charge_disconnect is kept off: relay 0: its function is 0" in main.text
+    assert "its command: relay 0: its function is 0, it must be Manual (2)" in items["/Info/Reasons/Charge/Text"]
 
     gx.local.set(FUNCTION, MANUAL)
     await main.said("its relay is ours again")

@@ -6,7 +6,7 @@ from smallbms.core.latch import Latch
 from smallbms.core.reasons import BOTH_FAULTS, CHARGE_FAULTS, DISCHARGE_FAULTS, Row
 from smallbms.core.releases import COLD_RELEASE_C, FLOOR_RELEASE_PCT, HOT_RELEASE_C, sensors
 from smallbms.core.view import View
-from smallbms.model import Battery
+from smallbms.model import Battery, OutputsReadBack
 from smallbms.words import BankError, Direction, Fault, Mode
 
 BANK_ERRORS: dict[BankError, str] = {
@@ -67,6 +67,7 @@ def sentence(row: Row, latch: Latch, view: View) -> str:
         "fault": _fault(row, view, finding.battery),
         "error": BANK_ERRORS[view.bank.error],
         "mode": _MODES[view.settings.mode],
+        "why": _why(row, view.outputs),
     }
     text = row.text.format_map(words)
     return f"{text}; back: {row.back.format_map(words)}" if row.back else text
@@ -89,6 +90,12 @@ def _unread(view: View, latch: Latch) -> str:
     if not places:
         return ""
     return f", also at {', '.join(places)}, not read now: mend it, or acknowledge once it has been checked"
+
+
+def _why(row: Row, outputs: OutputsReadBack) -> str:
+    """What the outputs process says of it."""
+    said = {"pin_fault_charge": outputs.atc_error, "pin_fault_load": outputs.atd_error}.get(row.name, outputs.error)
+    return f": {said}" if said else ""
 
 
 def _fault(row: Row, view: View, number: int) -> str:

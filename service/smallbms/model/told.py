@@ -22,7 +22,8 @@ class Outputs:
 class OutputsReadBack:
     """What the outputs process says of the pins; `None` = that pin could not be read.
 
-    `sequence` counts the read-backs, so that "twice" means two different ones.
+    `sequence` counts the read-backs, so that "twice" means two different ones. `error` says why it is not reachable,
+    `atc_error` and `atd_error` why that output cannot be had, as far as it is known.
     """
 
     reachable: bool = False
@@ -35,7 +36,9 @@ class OutputsReadBack:
     remote_on: bool = False
     update: UpdatePhase = UpdatePhase.NONE
     update_holds_discharge_off: bool = False
-    detail: str = ""
+    error: str = ""
+    atc_error: str = ""
+    atd_error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
