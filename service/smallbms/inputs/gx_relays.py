@@ -19,7 +19,7 @@ from velib_python.settingsdevice import SETTINGS_SERVICE
 from velib_python.ve_utils import unwrap_dbus_value, wrap_dbus_value
 
 MANUAL, NORMALLY_OPEN, OPEN = 2, 0, 0
-START_LIMIT_S = 20.0  # for localsettings, at boot
+START_LIMIT_S = 10.0  # for localsettings, at boot; then a supervisor tries again
 RETRY_S = 1.0
 LOOK_S = 10.0  # at least so often, should a signal be lost
 
@@ -68,7 +68,7 @@ class GxRelays:
     async def _first_look(self) -> dict[str, str]:
         connection = await _connected(self._bus)
         try:
-            return await look(connection, self._relays)
+            return await self._look(connection)
         finally:
             await connection.close()
 
@@ -81,7 +81,7 @@ class GxRelays:
                 )
             while True:
                 self._news.clear()
-                self._take(await look(connection, self._relays))
+                self._take(await self._look(connection))
                 self._failed = False
                 try:
                     async with asyncio.timeout(LOOK_S):
@@ -90,6 +90,12 @@ class GxRelays:
                     continue
         finally:
             await connection.close()
+
+    async def _look(self, connection: Connection) -> dict[str, str]:
+        faults = await foreign(connection, self._relays)
+        for relay in (number for output, number in self._relays.items() if output not in faults):
+            await _keep_open(connection, relay)
+        return faults
 
     def _take(self, faults: Mapping[str, str]) -> None:
         if faults == self.faults:
@@ -102,25 +108,24 @@ class GxRelays:
         self._on_change()
 
 
-async def look(connection: Connection, relays: Mapping[str, int]) -> dict[str, str]:
-    """Say by output why a relay is not ours; no relay may be closed by the start of a GX, before there is a BMS.
-
-    Raises OSError, VelibError.
-    """
-    faults = {}
-    for output, relay in relays.items():
-        fault = await _fault(connection, relay)
-        if fault is not None:
-            faults[output] = f"relay {relay}: {fault} (Settings → Relay)"
-        elif await _get(connection, initial := f"/Settings/Relay/{relay}/InitialState") not in (None, OPEN):
-            variant = wrap_dbus_value(OPEN)
-            (code,) = await connection.call(SETTINGS_SERVICE, initial, BUS_ITEM, "SetValue", "v", variant)
-            if code != 0:
-                _log.warning("localsettings does not let relay %d be open after a start of this GX", relay)
-    return faults
+async def foreign(connection: Connection, relays: Mapping[str, int]) -> dict[str, str]:
+    """Say by output why a relay is not ours. Raises OSError, VelibError."""
+    faults = {output: await _fault(connection, relay) for output, relay in relays.items()}
+    return {output: f"relay {relays[output]}: {fault} (Settings → Relay)" for output, fault in faults.items() if fault}
 
 
-async def _fault(connection: Connection, relay: int) -> str | None:
+async def _keep_open(connection: Connection, relay: int) -> None:
+    """No relay may be closed by the start of a GX, before there is a BMS; a toggle in the GUI would have it so."""
+    path = f"/Settings/Relay/{relay}/InitialState"
+    if await _get(connection, path) in (None, OPEN):
+        return
+    variant = wrap_dbus_value(OPEN)
+    (code,) = await connection.call(SETTINGS_SERVICE, path, BUS_ITEM, "SetValue", "v", variant)
+    if code != 0:
+        _log.warning("localsettings does not let relay %d be open after a start of this GX", relay)
+
+
+async def _fault(connection: Connection, relay: int) -> str:
     group = "/Settings/Relay" if relay == 0 else f"/Settings/Relay/{relay}"
     function = await _get(connection, f"{group}/Function")
     if function is None:
@@ -129,7 +134,7 @@ async def _fault(connection: Connection, relay: int) -> str | None:
         return f"its function is {function}, it must be Manual ({MANUAL})"
     if await _get(connection, f"{group}/Polarity") not in (None, NORMALLY_OPEN):
         return "its polarity must be Normally open"
-    return None
+    return ""
 
 
 async def _get(connection: Connection, path: str) -> object:
