@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from integration.client import Client
 from integration.harness import BOTH_ON, System
 from integration.programs import DEADLINE_S, environment, run_command, wait_for
@@ -72,13 +74,14 @@ async def test_the_demo_can_be_looked_at_as_it_says(tmp_path: Path) -> None:
         assert (status, "Traceback" in err) == (0, False)
 
 
-async def test_an_emulated_board_is_run_as_it_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("driver", ["jbd", "daly", "jk-pb"])
+async def test_an_emulated_board_is_run_as_it_says(tmp_path: Path, driver: str) -> None:
     """What `emulate` prints goes into the configuration as it is."""
-    port = tmp_path / "jbd"
+    port = tmp_path / "port"
     system = System(tmp_path)
     try:
         await system.daemon.start()
-        async with started(tmp_path, "emulate", "jbd", "--port", str(port), "--soc", "44") as emulator:
+        async with started(tmp_path, "emulate", driver, "--port", str(port), "--soc", "44") as emulator:
             assert emulator.stdout is not None
             async with asyncio.timeout(DEADLINE_S):
                 said = [(await emulator.stdout.readline()).decode() for _ in range(5)]

@@ -11,10 +11,7 @@ from pathlib import Path
 import pytest
 import serial
 
-from smallbms.emulators.jbd import serve_jbd
 from smallbms.emulators.pty import PtyServer
-
-from .test_jbd import READ_NAME, STATE
 
 DEADLINE_S = 20.0
 
@@ -106,13 +103,3 @@ async def test_what_nobody_reads_is_lost_and_stops_nothing(tmp_path: Path) -> No
             await asyncio.sleep(0.001)
         os.close(fd)
         assert await asyncio.to_thread(ask, server.path, b"x", 3) == b"xxx"
-
-
-async def test_a_jbd_battery_can_be_served_alone(tmp_path: Path) -> None:
-    task = asyncio.create_task(serve_jbd(tmp_path / "a", lambda: STATE, baud=115200, turnaround_s=0.0))
-    while not (tmp_path / "a").exists():
-        await asyncio.sleep(0.002)
-    assert b"JBD-EMULATOR" in await asyncio.to_thread(ask, tmp_path / "a", READ_NAME, 19)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    assert not (tmp_path / "a").is_symlink()

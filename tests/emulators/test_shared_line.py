@@ -90,6 +90,17 @@ def test_what_the_board_does_not_know_is_not_read(name: str) -> None:
 
 
 @EVERY_BOARD
+def test_each_fault_is_told_or_told_as_more(name: str) -> None:
+    state = STATES[name]
+    for fault in Fault:
+        with_fault = replace(state, faults=frozenset({fault}))
+        board: EmulatedBoard = (
+            DalyBoard(lambda s=with_fault: s) if name == "daly" else JkPbBoard(lambda s=with_fault: s)
+        )
+        assert read_all(driver_of(name), board).faults in ({fault}, {Fault.INTERNAL})
+
+
+@EVERY_BOARD
 def test_a_board_answers_only_its_own_requests(name: str) -> None:
     third, other = BOARDS[name](3), driver_of(name, 2)
     for request in other.requests(Want.ALL | Want.IDENTITY):

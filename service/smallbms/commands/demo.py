@@ -22,7 +22,7 @@ from smallbms.config import Config, parse
 from smallbms.config_batteries import SimulatedBattery as SimulatedTable
 from smallbms.core.state import Snapshot
 from smallbms.drivers.simulated import SimulatedBattery
-from smallbms.emulators.jbd import serve_jbd
+from smallbms.emulators import play
 from smallbms.errors import ConfigError
 from smallbms.places import BUS_FILE, runtime_directory
 from smallbms.simulation.demo import house
@@ -102,7 +102,7 @@ class Watch:
 
 
 async def emulate(arguments: Namespace) -> int:
-    """Play a JBD battery on a pseudo-terminal, with a house around it."""
+    """Play a battery on a pseudo-terminal, with a house around it."""
     model = model_named(arguments.model)
     if model is None:
         known = ", ".join(m.name for m in BATTERIES)
@@ -110,14 +110,15 @@ async def emulate(arguments: Namespace) -> int:
     battery = SimulatedBattery(model, soc_pct=arguments.soc, seed=arguments.seed)
     drive = Drive(house([battery], start_h=START_H))
     drive.obey(atc=True, atd=True, cvl_v=model.charge_v, ccl_a=math.inf, dcl_a=math.inf)
-    path = Path(arguments.port)
+    driver = arguments.protocol
+    path = Path(arguments.port or f"/tmp/{driver}")
     print(
-        f"A JBD battery {model.name} answers at {path} until you press Ctrl-C.\n"
-        f'[[battery]]\ndriver = "jbd"\nport = "{path}"\nmodel = "{model.name}"',
+        f"A battery {model.name} that speaks {driver} answers at {path} until you press Ctrl-C.\n"
+        f'[[battery]]\ndriver = "{driver}"\nport = "{path}"\nmodel = "{model.name}"',
         flush=True,
     )
     try:
-        await serve_jbd(path, lambda: drive.readings(time.monotonic())[1])
+        await play(driver, path, lambda: drive.readings(time.monotonic())[1])
     except OSError as error:
         raise ConfigError(f"no port can be made at {path}: {error.strerror or error}") from error
     return 0

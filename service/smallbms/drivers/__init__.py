@@ -6,12 +6,14 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import TypeGuard
 
 from smallbms.drivers.base import Driver
 from smallbms.errors import ConfigError
 
 
+@cache
 def available() -> Mapping[str, type[Driver]]:
     """Every driver of this folder by its name; adding a file is the registration."""
     found: dict[str, type[Driver]] = {}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Flag, auto
 
 from smallbms.drivers.common import beginnings
+from smallbms.words import Fault
 
 NOISE = bytes((0x00, 0xDD, 0xFF))
 SPOILT = -4  # which byte of a reply: in each protocol something that a checksum is over
@@ -78,6 +79,14 @@ class EmulatedBoard(ABC):
         if Mishap.TRUNCATE in self.mishaps:
             reply = reply[: len(reply) // 2]
         return NOISE + reply if Mishap.NOISE in self.mishaps else reply
+
+
+def bits_of(faults: Iterable[Fault], table: Sequence[Fault | None]) -> int:
+    """The bits that say so; what the protocol has no bit for is an internal fault."""
+    bits = 0
+    for fault in faults:
+        bits |= 1 << table.index(fault if fault in table else Fault.INTERNAL)
+    return bits
 
 
 class SharedLine:

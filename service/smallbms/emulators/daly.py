@@ -23,12 +23,11 @@ from smallbms.drivers.daly import (
     Command,
     frame,
 )
-from smallbms.emulators.board import EmulatedBoard
+from smallbms.emulators.board import EmulatedBoard, bits_of
 from smallbms.model import BatteryReading
 
 OPEN_SENSOR = 0  # raw
 PADDING = b"\xff"
-CELL_MV = 3200
 
 
 class DalyBoard(EmulatedBoard):
@@ -70,7 +69,7 @@ class DalyBoard(EmulatedBoard):
                 on = state.charge_switch_on is not False, state.discharge_switch_on is not False
                 return [SWITCHES.pack(*on, round((state.remaining_ah or 0) * 1000))]
             case Command.FAULTS:
-                bits = self.protection | sum(1 << PROTECTIONS.index(fault) for fault in state.faults)
+                bits = self.protection | bits_of(state.faults, PROTECTIONS)
                 return [bits.to_bytes(LENGTH, "little")]
             case Command.CELLS:
                 volts = [round((volts or 0) * 1000).to_bytes(2) for volts in state.cell_voltages_v]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from smallbms.drivers.jbd import (
     ABSENT,
@@ -22,7 +21,6 @@ from smallbms.drivers.jbd import (
     frame,
 )
 from smallbms.emulators.board import EmulatedBoard
-from smallbms.emulators.pty import PtyServer
 from smallbms.model import BatteryReading
 from smallbms.words import Fault
 
@@ -106,16 +104,6 @@ class JbdBoard(EmulatedBoard):
                 sensors=len(temperatures_c),
             )
         ) + _words(OPEN_SENSOR if t is None else round(t * 10) + ZERO_CELSIUS for t in temperatures_c)
-
-
-async def serve_jbd(
-    path_link: Path,
-    state_source: Callable[[], BatteryReading],
-    baud: int = 9600,
-    turnaround_s: float = 0.02,
-) -> None:
-    """A JBD battery behind `path_link`, until cancelled."""
-    await PtyServer(JbdBoard(state_source), path_link, baud=baud, turnaround_s=turnaround_s).run()
 
 
 def _reply(register: int, status: Status, data: bytes = b"") -> bytes:

@@ -20,7 +20,7 @@ from smallbms.drivers.jk_pb import (
     acknowledgement,
     request,
 )
-from smallbms.emulators.board import EmulatedBoard
+from smallbms.emulators.board import EmulatedBoard, bits_of
 from smallbms.model import BatteryReading
 
 NO_SENSOR = -2000  # raw
@@ -81,7 +81,7 @@ class JkPbBoard(EmulatedBoard):
                 current_ma=round((state.current_a or 0) * 1000),
                 sensor_1_100mc=sensors[0],
                 sensor_2_100mc=sensors[1],
-                alarms=self.alarms | sum(1 << PROTECTIONS.index(fault) for fault in state.faults),
+                alarms=self.alarms | bits_of(state.faults, PROTECTIONS),
                 balancing=int(bool(state.balancing_cells)),
                 soc_pct=UNKNOWN_PCT if state.soc_pct is None else round(state.soc_pct),
                 remaining_mah=round((state.remaining_ah or 0) * 1000),
