@@ -8,6 +8,8 @@ from math import inf
 
 from smallbms.changes import Acknowledge, Change, ClearHistory, SetMode, SetSoc, Synchronise
 from smallbms.core import alarms, balancer, bank, chronicle, history, limits, permissions, prealarm, shunt, soc, summary
+from smallbms.core.attention import near_limit, urgent_cells
+from smallbms.core.bleeding import in_turns, too_high
 from smallbms.core.breaches import START_LIMIT_S
 from smallbms.core.plausibility import LOST_S, judge
 from smallbms.core.releases import PRE_ALARM_LEAD_S
@@ -15,11 +17,10 @@ from smallbms.core.remembered import BatteryMemory
 from smallbms.core.state import EngineState, Inputs
 from smallbms.core.updates import UpdateMemory, follow
 from smallbms.core.view import View
-from smallbms.model import Bank, Decision, ErrorStamp, Event, Thresholds
+from smallbms.model import Bank, Decision, ErrorStamp, Event
 from smallbms.words import AlarmCode, AlarmLevel, BankError, Direction, Mode
 
 STEP_S = 0.5  # at least so often
-NEAR_LIMIT_V = 0.050
 _UNPROVEN = frozenset({"lost_battery", "bank_error"})
 _KNOWN_ANEW = (BankError.UNKNOWN_BATTERY, BankError.DIFFERENT_TYPES)  # once acknowledged
 
@@ -72,6 +73,7 @@ def step(state: EngineState, inputs: Inputs, now_s: float) -> tuple[EngineState,
         alarms=books.alarms,
         limits=books.limits,
         balancer=books.balancer,
+        bleeding=too_high(state.bleeding, work.pack, inputs.spec, work.counted.smoothed_a, now_s),
         history=books.history,
         update=work.update,
         bank_error=work.pack.error,
@@ -305,31 +307,14 @@ def _decision(work: Work, view: View, verdict: permissions.Verdict, after: Engin
         notices=summary.notices(view, work.counted.ever_synchronised)
         + shunt.notices(work.weighed, work.inputs.measurement.shunt, work.now_s),
         events=books.events,
-        urgent_cells=_urgent_cells(verdict.latches),
-        near_limit=_near_limit(pack, view.limits),
+        urgent_cells=urgent_cells(verdict.latches),
+        near_limit=near_limit(pack, view.limits),
+        bleed=in_turns(after.bleeding, work.now_s),
         red_led=red_led,
         blue_led=blue_led,
         waiting=summary.is_waiting(books.tripped),
         cell_alarm="low_cell" in books.tripped or "high_cell" in books.tripped or after.pre_alarm.cell,
         wake_at_s=_wake_at_s(work, verdict, after),
-    )
-
-
-def _urgent_cells(latches: permissions.Latches) -> frozenset[int]:
-    """Batteries whose first high reading waits for a second."""
-    return frozenset(n for n, latch in latches.get("high_cell", {}).items() if not latch.tripped and latch.readings)
-
-
-def _near_limit(pack: Bank, trip: Thresholds) -> frozenset[int]:
-    high_v, low_v = trip.high_cell_v - NEAR_LIMIT_V, trip.low_cell_v + NEAR_LIMIT_V
-    if (pack.cell_max is None or pack.cell_max.value < high_v) and (
-        pack.cell_min is None or pack.cell_min.value > low_v
-    ):
-        return frozenset()
-    return frozenset(
-        b.number
-        for b in pack.batteries
-        if (b.cell_max_v is not None and b.cell_max_v >= high_v) or (b.cell_min_v is not None and b.cell_min_v <= low_v)
     )
 
 

@@ -9,6 +9,7 @@ from smallbms.changes import Change
 from smallbms.core.alarms import Alarms
 from smallbms.core.balancer import BalancerMemory
 from smallbms.core.bank import VbatMemory
+from smallbms.core.bleeding import Cells
 from smallbms.core.history import HistoryMemory
 from smallbms.core.limits import LimitsMemory
 from smallbms.core.permissions import Latches
@@ -66,6 +67,7 @@ class EngineState:
     alarms: Alarms = field(default_factory=dict)
     limits: LimitsMemory = field(default_factory=LimitsMemory)
     balancer: BalancerMemory = field(default_factory=BalancerMemory)
+    bleeding: Cells = field(default_factory=dict)
     history: HistoryMemory = field(default_factory=HistoryMemory)
     update: UpdateMemory = field(default_factory=UpdateMemory)
     bank_error: BankError = BankError.NONE
