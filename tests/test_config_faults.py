@@ -8,6 +8,7 @@ from configurations import BATTERY, OUTPUTS, SHARED, SMALLEST, SOURCE, batteries
 from smallbms.config import TABLES
 
 OURS = "com.victronenergy.battery.smallbms_SB0123456789"
+BLE = "[[battery]]\ndriver = 'ble'\ntype = 'jbd_bms'\n"
 MODEL = "[model.p]\ncells = 4\ncapacity_ah = 100\n"
 
 # what is written, the table and the key that are named, the value, what is allowed
@@ -94,6 +95,15 @@ WRONG: list[tuple[str, str, str, str]] = [
         "[[battery]] 2 poll_s",
         "0.4",
         "1.0, as for [[battery]] 1",
+    ),
+    (OUTPUTS + BLE, "[[battery]] 1 address", "missing", "or a name instead"),
+    (OUTPUTS + BLE + "address = 'here'\n", "[[battery]] 1 address", "'here'", "AA:BB:CC:DD:EE:FF"),
+    (OUTPUTS + BLE.replace("jbd_bms", "JBD") + "name = 'x'\n", "[[battery]] 1 type", "'JBD'", "as jbd_bms"),
+    (
+        OUTPUTS + BLE + "address = 'AA:BB:CC:DD:EE:FF'\n" + BLE + "address = 'aa:bb:cc:dd:ee:ff'\n",
+        "[[battery]] 2 address",
+        "'aa:bb:cc:dd:ee:ff'",
+        "another than that of [[battery]] 1",
     ),
     (SMALLEST + "[model]\np = 3\n", "[model] 'p'", "not a table", "[model.<name>]"),
     ("model = 3\n" + SMALLEST, "[model]", "", "[model.<name>]"),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
 
-from configurations import OUTPUTS, config, faults
+from configurations import OUTPUTS, SMALLEST, config, faults
 from integration.harness import Battery
+from smallbms.errors import ConfigError
 from smallbms.model import BatteryReading
-from smallbms.wiring import links
+from smallbms.wiring import bluetooth, links
 
 
 @pytest.mark.parametrize(("factor", "current_a"), [("-1", 2.0), ("0.1", -0.2), ("1", -2.0)])
@@ -43,3 +45,13 @@ def test_a_factor_that_leaves_no_current_is_refused(factor: str) -> None:
     (fault,) = faults(table + OUTPUTS)
     assert "current_factor" in fault
     assert "-10…10 without 0" in fault
+
+
+def test_bluetooth_where_it_cannot_be_is_one_sentence_and_only_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "aiobmsble", None)
+    assert bluetooth(config(SMALLEST)) is None
+    table = '[[battery]]\ndriver = "ble"\ntype = "jbd_bms"\naddress = "A4:C1:38:00:00:01"\n'
+    with pytest.raises(ConfigError, match=r'^driver = "ble" needs the package aiobmsble, on Python 3.12 .*[^\n]*$'):
+        links(config(table + OUTPUTS), lambda number, reading: None, None)

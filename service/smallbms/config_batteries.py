@@ -132,6 +132,7 @@ class BleBattery(Battery):
     type: str = Field(pattern=r"^[a-z0-9_]+$", description="a kind of battery that aiobmsble knows, as jbd_bms")
     name: str | None = text(None, "the name that the battery advertises")
     address: str | None = text(None, "an address as AA:BB:CC:DD:EE:FF", r"^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}$")
+    board_sensors: BoardSensors = ()
 
     @property
     def where(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from smallbms.batteries import BATTERIES, MOST_BATTERIES, custom_model, model_named, system_voltage
-from smallbms.config_batteries import WIRES, Battery, BusBattery, CanBattery, SerialBattery
+from smallbms.config_batteries import WIRES, Battery, BleBattery, BusBattery, CanBattery, SerialBattery
 from smallbms.config_inputs import (
     BusShunt,
     BusVbat,
@@ -23,6 +23,12 @@ from smallbms.model import BatteryModel
 from smallbms.outputs import pinout
 from smallbms.places import SERVICE_PREFIX
 from smallbms.wording import refusal, shown
+
+_PLACES: Mapping[type[Battery], tuple[str, ...]] = {
+    CanBattery: ("port",),
+    BusBattery: ("service",),
+    BleBattery: ("address", "name"),
+}
 
 
 def read_models(given: object, faults: list[str]) -> dict[str, BatteryModel]:
@@ -127,13 +133,15 @@ def battery_faults(batteries: Mapping[int, Battery], own_models: object, drivers
 
 
 def place_faults(batteries: Mapping[int, Battery]) -> Iterator[str]:
-    """A CAN interface has one battery, and so has a service."""
+    """A CAN interface has one battery, and so has a service; one that speaks Bluetooth has an address or a name."""
     taken: dict[str, int] = {}
     for number, battery in batteries.items():
-        if isinstance(battery, CanBattery | BusBattery):
-            key = "port" if isinstance(battery, CanBattery) else "service"
-            place = getattr(battery, key)
-            first = taken.setdefault(place, number)
+        keys = next((keys for kind, keys in _PLACES.items() if isinstance(battery, kind)), ())
+        places = {key: place for key in keys if (place := getattr(battery, key)) is not None}
+        if keys and not places:
+            yield f"{_where(number)} {refusal(keys[0], None, 'AA:BB:CC:DD:EE:FF, or a name instead')}"
+        for key, place in places.items():
+            first = taken.setdefault(place.upper(), number)
             if first != number:
                 yield f"{_where(number)} {refusal(key, place, f'another than that of [[battery]] {first}')}"
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from smallbms import drivers
 from smallbms.config import Config
 from smallbms.config_batteries import (
     POLL_S,
     Battery,
+    BleBattery,
     BusBattery,
     CanBattery,
     I2cBattery,
@@ -32,6 +33,9 @@ from smallbms.links.simulated import SimulatedLink
 from smallbms.model import BatteryModel, BatteryReading, ShuntReading
 from smallbms.places import SERVICE_PREFIX
 
+if TYPE_CHECKING:
+    from smallbms.links.radio import BleRadio
+
 OnReading = Callable[[int, BatteryReading], None]
 Source = Callable[[float], Mapping[int, BatteryReading]]
 Kind = TypeVar("Kind", bound=Battery)
@@ -40,11 +44,12 @@ Kind = TypeVar("Kind", bound=Battery)
 def links(config: Config, on_reading: OnReading, simulation: Source | None, serial: str = "") -> tuple[Link, ...]:
     """One link for each wire; `simulation` gives the simulated batteries by loop time, `serial` is our own.
 
-    Raises ConfigError for a battery that is ourselves.
+    Raises ConfigError for a battery that is ourselves, or speaks Bluetooth in a way that is not known here.
     """
     on_reading = _corrected(config, on_reading)
     wired = (*_serial_lines(config, on_reading), *_i2c_buses(config, on_reading), *_can_buses(config, on_reading))
-    return (*wired, *_services(config, on_reading, serial), *_simulated(config, on_reading, simulation))
+    unwired = (*_services(config, on_reading, serial), *_by_bluetooth(config, on_reading))
+    return (*wired, *unwired, *_simulated(config, on_reading, simulation))
 
 
 def _corrected(config: Config, on_reading: OnReading) -> OnReading:
@@ -135,6 +140,34 @@ def _services(config: Config, on_reading: OnReading, serial: str) -> Iterator[Li
         from smallbms.links.dbus import BusLink
 
         yield BusLink(config.dbus.bus, services, own_serial=serial, on_reading=on_reading)
+
+
+def bluetooth(config: Config) -> BleRadio | None:
+    """Who reads the batteries that speak Bluetooth; ConfigError where that cannot be, or a kind is not known."""
+    kinds = {f"[[battery]] {number}": battery.type for number, battery in _of(BleBattery, config).items()}
+    if not kinds:
+        return None
+    from smallbms.links.radio import BleRadio  # dear for those who have none
+
+    return BleRadio(kinds)
+
+
+def _by_bluetooth(config: Config, on_reading: OnReading) -> Iterator[Link]:
+    radio = bluetooth(config)
+    if radio is None:
+        return
+    from smallbms.links.ble import BleLink
+
+    for number, b in _of(BleBattery, config).items():
+        yield BleLink(
+            radio,
+            number,
+            b.type,
+            address=b.address,
+            name=b.name,
+            board_sensors=frozenset(b.board_sensors),
+            on_reading=on_reading,
+        )
 
 
 def _simulated(config: Config, on_reading: OnReading, simulation: Source | None) -> Iterator[Link]:

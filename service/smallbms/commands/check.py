@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from smallbms import drivers
+from smallbms import drivers, wiring
 from smallbms.commands.peer import BUS_ITEM
 from smallbms.config import Config, load
 from smallbms.config_batteries import SerialBattery
@@ -45,6 +45,7 @@ async def check(arguments: Namespace) -> int:
     if config is not None:
         _check_lines(config, report)
         _check_shunt(config, report)
+        _check_bluetooth(config, report)
         report.dangers += config.warnings()
     await _check_bus(config.dbus.bus if config else arguments.bus or "system", report)
     if arguments.json:
@@ -98,6 +99,13 @@ def _check_lines(config: Config, report: Report) -> None:
 def _check_shunt(config: Config, report: Report) -> None:
     if isinstance(config.shunt, VeDirectShunt) and not Path(config.shunt.port).exists():
         report.faults.append(f"[shunt] {config.shunt.port} does not exist: is its cable plugged in?")
+
+
+def _check_bluetooth(config: Config, report: Report) -> None:
+    try:
+        wiring.bluetooth(config)
+    except ConfigError as error:
+        report.faults += str(error).splitlines()
 
 
 def _ports() -> Iterable[str]:
