@@ -40,6 +40,7 @@ BATTERY = st.fixed_dictionaries(
         "charge_switch_on": st.sampled_from([True, True, True, False, None]),
         "discharge_switch_on": st.sampled_from([True, True, True, False, None]),
         "faults": st.sets(st.sampled_from(list(Fault)), max_size=2),
+        "warnings": st.sets(st.sampled_from(list(Fault)), max_size=2),
         "charge_limit_a": or_wild(st.floats(0, 120)),
         "discharge_limit_a": or_wild(st.floats(0, 120)),
         "charge_voltage_limit_v": or_wild(st.floats(12, 15)),

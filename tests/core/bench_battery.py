@@ -61,6 +61,7 @@ class BenchBattery:
     discharge_switch_on: bool | None = True
     balancing_cells: tuple[int, ...] | None = ()
     faults: set[Fault] = field(default_factory=set)
+    warnings: set[Fault] = field(default_factory=set)
     charge_limit_a: float | None = None
     discharge_limit_a: float | None = None
     charge_voltage_limit_v: float | None = None
@@ -90,6 +91,7 @@ class BenchBattery:
             soh_pct=self.soh_pct,
             balancing_cells=self.balancing_cells,
             faults=frozenset(self.faults),
+            warnings=frozenset(self.warnings),
             charge_limit_a=self.charge_limit_a,
             discharge_limit_a=self.discharge_limit_a,
             charge_voltage_limit_v=self.charge_voltage_limit_v,

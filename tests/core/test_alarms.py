@@ -232,3 +232,18 @@ def test_a_voltage_that_is_not_read_is_neither_low_nor_high() -> None:
     rig.advance(30.0)
     assert rig.decision.bank.voltage_v is None
     assert (rig.alarm(AlarmCode.LOW_VOLTAGE), rig.alarm(AlarmCode.HIGH_VOLTAGE)) == (OK, OK)
+
+
+@pytest.mark.parametrize(("fault", "code"), FAULT_ALARMS.items())
+def test_what_a_battery_warns_of_is_a_warning_and_takes_nothing_away(fault: Fault, code: AlarmCode) -> None:
+    rig = Rig(2).start()
+    rig.batteries[2].warnings = {fault}
+    rig.advance(2.0)
+    assert rig.decision.alarms[code] is WARNING
+    assert rig.allowed == (True, True)
+    rig.batteries[2].faults = {fault}
+    rig.advance(0.5)
+    assert rig.decision.alarms[code] is ALARM
+    rig.batteries[2].faults, rig.batteries[2].warnings = set(), set()
+    rig.advance(11.0)
+    assert rig.decision.alarms[code] is OK

@@ -90,7 +90,6 @@ def test_who_it_is() -> None:
 
 
 @pytest.mark.parametrize(("data", "faults"), [
-    ("00 00 FF FF 01 50 4E", set()),  # warnings only
     ("02 00 00 00 01 50 4E", {Fault.CELL_HIGH}),
     ("04 00", {Fault.CELL_LOW}),
     ("08 00", HOT),
@@ -110,7 +109,6 @@ def test_the_protections_of_pylontech(data: str, faults: set[Fault]) -> None:
     ("AA AA AA AA AA AA AA AA", set()),
     ("00 00 00 00", set()),
     ("FF FF FF FF", set()),  # neither yes nor no
-    ("AA AA AA AA 55 55 55 55", set()),  # warnings
     ("A9 AA AA AA", {Fault.INTERNAL}),
     ("A6 AA AA AA", {Fault.PACK_HIGH}),
     ("A5 AA AA AA", {Fault.PACK_HIGH}),  # the general one says nothing new
@@ -128,6 +126,20 @@ def test_the_protections_of_pylontech(data: str, faults: set[Fault]) -> None:
 ])  # fmt: skip
 def test_the_alarms_of_victron(data: str, faults: set[Fault]) -> None:
     assert read(heard((0x35A, data))).faults == faults
+
+
+@pytest.mark.parametrize(("can_id", "data", "warnings"), [
+    (0x359, "00 00 02 00 01 50 4E", {Fault.CELL_HIGH}),
+    (0x359, "00 00 80 01", {Fault.DISCHARGE_OVER_CURRENT, Fault.CHARGE_OVER_CURRENT}),
+    (0x359, "00 00 01 00", set()),  # named nowhere
+    (0x359, "00 00", set()),
+    (0x35A, "AA AA AA AA 9A AA AA A9", {Fault.PACK_LOW, Fault.CELL_IMBALANCE}),
+    (0x35A, "AA AA AA AA A9 AA AA A6", {Fault.INTERNAL}),  # off-line is no alarm
+    (0x35A, "AA AA AA AA", set()),
+])  # fmt: skip
+def test_a_warning_is_no_protection(can_id: int, data: str, warnings: set[Fault]) -> None:
+    reading = read(heard((can_id, data)))
+    assert (reading.warnings, reading.faults) == (warnings, frozenset())
 
 
 def test_both_dialects_count() -> None:

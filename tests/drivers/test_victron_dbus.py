@@ -95,9 +95,11 @@ def test_who_it_is(values: dict[str, object], is_it: tuple[str | None, str | Non
 
 @pytest.mark.parametrize(("path", "faults"), ALARMS.items())
 def test_an_alarm_is_a_protection_and_a_warning_is_none(path: str, faults: tuple[Fault, ...]) -> None:
-    assert read(shown({path: 2})).faults == set(faults)
-    for level in (0, 1, None, "2"):
-        assert not read(shown({path: level})).faults
+    alarm, warning = read(shown({path: 2})), read(shown({path: 1}))
+    assert (alarm.faults, alarm.warnings) == (set(faults), set())
+    assert (warning.faults, warning.warnings) == (set(), set(faults))
+    for level in (0, None, "2"):
+        assert not read(shown({path: level})).faults | read(shown({path: level})).warnings
 
 
 def test_a_temperature_is_not_against_discharging_while_that_is_allowed() -> None:

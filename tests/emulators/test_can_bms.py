@@ -33,6 +33,7 @@ def read_back(state: BatteryReading) -> BatteryReading:
     replace(STATE, charge_switch_on=False, charge_limit_a=0.0),
     replace(STATE, discharge_switch_on=False, faults=frozenset({Fault.CELL_LOW, Fault.PACK_LOW})),
     replace(STATE, cell_temperatures_c=(-8.0, -3.0), soh_pct=None),
+    replace(STATE, warnings=frozenset({Fault.CELL_HIGH, Fault.PACK_HIGH, Fault.SHORT_CIRCUIT})),
     replace(STATE, faults=frozenset({Fault.CHARGE_OVER_CURRENT, Fault.SHORT_CIRCUIT, Fault.CELL_IMBALANCE})),
 ])  # fmt: skip
 def test_what_it_says_is_read(state: BatteryReading) -> None:

@@ -49,7 +49,7 @@ class Facts:
     tripped: Set[str]
     pre_alarm_cell: bool
     imbalance_v: float | None
-    faults: Set[AlarmCode]
+    reported: Mapping[AlarmCode, AlarmLevel]
 
 
 Rule = Callable[[Facts], bool]
@@ -76,6 +76,7 @@ class AlarmMemory:
 
 Alarms = Mapping[AlarmCode, AlarmMemory]
 _NO_LATCH: Mapping[int, Latch] = {}
+_NO_LEVELS: Mapping[AlarmCode, AlarmLevel] = {}
 
 
 def _counting(name: str) -> Rule:
@@ -195,14 +196,15 @@ ROWS: tuple[Row, ...] = (
 # fmt: on
 
 
-def reported(view: View) -> Set[AlarmCode]:
+def reported(view: View) -> Mapping[AlarmCode, AlarmLevel]:
     """The alarms of what the batteries report by themselves: every protection bit reaches one, also of a battery whose
     other data are not whole."""
     if view.bank.plain:
-        return frozenset()
+        return _NO_LEVELS
     young_s = view.now_s - LOST_S
     readings = [b.reading for b in view.bank.batteries if b.reading and b.reading.taken_at_s > young_s]
-    return {FAULT_ALARMS[fault] for reading in readings for fault in reading.faults}
+    warned = {FAULT_ALARMS[fault]: AlarmLevel.WARNING for reading in readings for fault in reading.warnings}
+    return warned | {FAULT_ALARMS[fault]: AlarmLevel.ALARM for reading in readings for fault in reading.faults}
 
 
 def evaluate(alarms: Alarms, facts: Facts) -> tuple[Alarms, Iterable[tuple[AlarmCode, AlarmLevel]]]:
@@ -222,13 +224,14 @@ def evaluate(alarms: Alarms, facts: Facts) -> tuple[Alarms, Iterable[tuple[Alarm
 
 
 def _level(row: Row, facts: Facts) -> AlarmLevel:
-    if (facts.tripped and not row.reasons.isdisjoint(facts.tripped)) or row.code in facts.faults:
+    reported = facts.reported.get(row.code, AlarmLevel.OK)
+    if (facts.tripped and not row.reasons.isdisjoint(facts.tripped)) or reported is AlarmLevel.ALARM:
         return AlarmLevel.ALARM
     if row.warning is not None and not row.warning(facts):
-        return AlarmLevel.OK
+        return reported
     if row.alarm is not None and row.alarm(facts):
         return AlarmLevel.ALARM
-    return AlarmLevel.OK if row.warning is None else AlarmLevel.WARNING
+    return reported if row.warning is None else AlarmLevel.WARNING
 
 
 _QUIET = AlarmMemory()

@@ -213,7 +213,7 @@ def _keep_books(
         tripped=tripped,
         pre_alarm_cell=warned.cell,
         imbalance_v=balanced.spread_v if balanced.imbalanced else None,
-        faults=alarms.reported(view),
+        reported=alarms.reported(view),
     )
     levels, moved = alarms.evaluate(state.alarms, facts)
     error = summary.error_of(work.pack, tripped, work.update.failed, view.starting)

@@ -73,6 +73,7 @@ def is_plain(reading: BatteryReading, model: BatteryModel | None, cell_count: in
     amps = reading.current_a
     return (
         not reading.faults
+        and not reading.warnings
         and model is not None
         and cell_count in (0, model.cells)
         and amps is not None

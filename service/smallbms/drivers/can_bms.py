@@ -7,7 +7,7 @@ lowest and the highest cell of 0x373 are all that is known. Two dialects report 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from struct import unpack_from
 from typing import Any, NamedTuple
 
@@ -92,16 +92,29 @@ def _extremes(data: bytes) -> Fields:
 
 
 def _protections(data: bytes) -> Fields:
-    word = int.from_bytes(data[:2], "little")
-    return {"faults": _union(PROTECTION_BITS.get(bit, _GENERAL) for bit in range(16) if word >> bit & 1)}
+    """A protection that is named nowhere is one all the same; such a warning is none."""
+    faults, warnings = _bits(data[:2]), _bits(data[2:4])
+    return {
+        "faults": _union(PROTECTION_BITS.get(bit, _GENERAL) for bit in faults),
+        "warnings": _union(PROTECTION_BITS.get(bit, ()) for bit in warnings),
+    }
+
+
+def _bits(data: bytes) -> Iterator[int]:
+    word = int.from_bytes(data, "little")
+    return (bit for bit in range(16) if word >> bit & 1)
 
 
 def _alarms(data: bytes) -> Fields:
+    return {"faults": _pairs(data[:4]), "warnings": _pairs(data[4:])}
+
+
+def _pairs(data: bytes) -> frozenset[Fault]:
     """A general alarm says nothing new beside another."""
-    word = int.from_bytes(data[:4], "little")
+    word = int.from_bytes(data, "little")
     told = [faults for pair, faults in enumerate(ALARM_PAIRS, 1) if word >> 2 * pair & 0b11 == ALARM_SET]
     general = [_GENERAL] if word & 0b11 == ALARM_SET else []
-    return {"faults": _union(told or general)}
+    return _union(told or general)
 
 
 def _union(faults: Iterable[tuple[Fault, ...]]) -> frozenset[Fault]:
@@ -191,13 +204,13 @@ class CanBms:
                 model=self._joined(NAME) or self._joined((MAKER,)),
                 firmware=firmware,
             ),
-            **(fields | {"faults": self._faults()}),
+            **(fields | {"faults": self._told("faults"), "warnings": self._told("warnings")}),
         )
 
-    def _faults(self) -> frozenset[Fault]:
-        """Of both dialects."""
-        faults = frozenset().union(*(self._said.get(can_id, {}).get("faults", ()) for can_id in (PROTECTIONS, ALARMS)))
-        return directed(faults, discharging=self._said.get(ENABLES, {}).get("discharge_switch_on"))
+    def _told(self, what: str) -> frozenset[Fault]:
+        """Faults or warnings, of both dialects."""
+        told = frozenset().union(*(self._said.get(can_id, {}).get(what, ()) for can_id in (PROTECTIONS, ALARMS)))
+        return directed(told, discharging=self._said.get(ENABLES, {}).get("discharge_switch_on"))
 
     def _joined(self, can_ids: tuple[int, ...]) -> str | None:
         return "".join(self._said.get(can_id, {}).get("text", "") for can_id in can_ids).strip() or None

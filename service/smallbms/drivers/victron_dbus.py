@@ -20,7 +20,7 @@ from smallbms.words import Fault
 QUIET_S = 60.0  # millivolts of cells flicker within seconds, and the computer itself draws a current that does, too
 MOST_CELLS = 32
 CONNECTED, SERIAL = "/Connected", "/Serial"
-ALARM = 2  # 1 is a warning
+WARNING, ALARM = 1, 2
 
 ALARMS: Mapping[str, tuple[Fault, ...]] = {
     "/Alarms/LowVoltage": (Fault.PACK_LOW,),
@@ -127,7 +127,6 @@ class VictronBattery:
         fields = {name: convert(values.get(path)) for path, (name, convert) in FIELDS.items()}
         cells = self._cells()
         read = [volts for volts in cells if volts is not None]
-        faults = frozenset(fault for path, told in ALARMS.items() if values.get(path) == ALARM for fault in told)
         return BatteryReading(
             taken_at_s=self._heard_at_s,
             cells_taken_at_s=self._heard_at_s,
@@ -142,9 +141,15 @@ class VictronBattery:
             cell_max_v=max(read, default=None) if cells else finite(values.get(HIGHEST_CELL)),
             cell_temperatures_c=self._temperatures(),
             capacity_ah=finite(values.get(INSTALLED)) or finite(values.get(CAPACITY)) or None,
-            faults=directed(faults, discharging=fields["discharge_switch_on"]),
+            faults=self._told(ALARM),
+            warnings=self._told(WARNING),
             **fields,
         )
+
+    def _told(self, level: int) -> frozenset[Fault]:
+        values = self._values
+        told = frozenset(fault for path, faults in ALARMS.items() if values.get(path) == level for fault in faults)
+        return directed(told, discharging=_allowed(values.get("/Io/AllowToDischarge")))
 
     def _cells(self) -> tuple[float | None, ...]:
         """Every cell that there is, read or not; none where the service has no single cells."""

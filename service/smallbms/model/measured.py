@@ -51,6 +51,7 @@ class BatteryReading:
     charge_time_s: float | None = None
     balancing_cells: tuple[int, ...] | None = None
     faults: frozenset[Fault] = frozenset()
+    warnings: frozenset[Fault] = frozenset()  # near to a protection
     charge_limit_a: float | None = None
     discharge_limit_a: float | None = None
     charge_voltage_limit_v: float | None = None
