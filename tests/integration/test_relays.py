@@ -10,7 +10,7 @@ import pytest
 from ext.local_settings import LocalSettings
 
 from .harness import BOTH_ON, NO_CHARGE, System, codes
-from .programs import wait_for
+from .programs import run_command, wait_for
 
 FUNCTION = "/Settings/Relay/Function"
 MANUAL, ALARM = 2, 0
@@ -62,6 +62,17 @@ async def test_a_relay_whose_function_is_not_manual_is_a_wrong_configuration(gx:
     assert await main.ended() == 2
     assert "relay 0: its function is 0, it must be Manual (2) (Settings → Relay)" in main.text
     await gx.closed(False, False)
+
+
+async def test_the_check_says_so_beforehand(gx: Gx) -> None:
+    checking = "check", "--config", str(gx.config_file)
+    assert "Settings → Relay" not in (await run_command(gx.folder, *checking)).out
+    gx.local.stored["/Settings/Relay/1/Polarity"] = 1
+    result = await run_command(gx.folder, *checking)
+    assert result.status == 1
+    assert "relay 1: its polarity must be Normally open (Settings → Relay)" in result.out
+    await gx.local.stop()
+    assert "localsettings does not say" in (await run_command(gx.folder, *checking)).out
 
 
 async def test_a_changed_function_opens_its_relay_and_no_other_until_it_is_mended_and_acknowledged(gx: Gx) -> None:

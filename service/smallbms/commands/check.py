@@ -14,6 +14,7 @@ from smallbms.config import Config, load
 from smallbms.config_batteries import SerialBattery
 from smallbms.config_inputs import VeDirectShunt
 from smallbms.errors import ConfigError
+from smallbms.inputs import gx_relays
 from smallbms.links.timing import Round, full_round
 from smallbms.outputs.gpio import Chip
 from smallbms.places import SERVICE_PREFIX
@@ -47,7 +48,8 @@ async def check(arguments: Namespace) -> int:
         _check_shunt(config, report)
         _check_bluetooth(config, report)
         report.dangers += config.warnings()
-    await _check_bus(config.dbus.bus if config else arguments.bus or "system", report)
+    relays = config.relays() if config else {}
+    await _check_bus(config.dbus.bus if config else arguments.bus or "system", relays, report)
     if arguments.json:
         print(json.dumps(asdict(report), indent=2))
     else:
@@ -123,8 +125,8 @@ def _chips() -> Iterable[str]:
         chip.close()
 
 
-async def _check_bus(bus: str, report: Report) -> None:
-    """What a GX would make of us: DVCC, and other BMSes."""
+async def _check_bus(bus: str, relays: Mapping[str, int], report: Report) -> None:
+    """What a GX would make of us: DVCC, other BMSes, and the relays that are outputs."""
     try:
         connection = await connect(bus)
     except (ConnectionError, ValueError) as error:
@@ -132,6 +134,8 @@ async def _check_bus(bus: str, report: Report) -> None:
         return
     try:
         (names,) = await connection.call_daemon("ListNames")
+        if relays:
+            report.faults += await _foreign_relays(connection, relays)
         if "com.victronenergy.settings" in names and not await _dvcc(connection):
             report.dangers.append(
                 "DVCC is off: the GX passes our voltage and current limits to nobody (Settings → DVCC)"
@@ -142,6 +146,13 @@ async def _check_bus(bus: str, report: Report) -> None:
                 report.dangers += await _choice(connection, name)
     finally:
         await connection.close()
+
+
+async def _foreign_relays(connection: Connection, relays: Mapping[str, int]) -> Iterable[str]:
+    try:
+        return (await gx_relays.foreign(connection, relays)).values()
+    except (DbusError, OSError) as error:
+        return [f"whose the relays are, localsettings does not say: {error}"]
 
 
 async def _check_battery(connection: Connection, name: str, report: Report) -> None:
