@@ -43,9 +43,16 @@ class Mosquitto:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def end(self) -> None:
+        """In order: it keeps what it has, if its settings say so."""
+        self._leave(signal.SIGTERM)
+
     def kill(self) -> None:
+        self._leave(signal.SIGKILL)
+
+    def _leave(self, number: signal.Signals) -> None:
         if self._process is not None:
-            self._process.kill()
+            self._process.send_signal(number)
             self._process.wait(DEADLINE_S)
             self._process = None
 
