@@ -179,12 +179,17 @@ class Connection:
         self, handler: Handler, *, interface: str, member: str, sender: str = "", arg0: str = "",
         arg0namespace: str = "",
     ) -> None:  # fmt: skip
-        """Have the daemon send us these signals and give each of that interface and member to `handler`."""
+        """Have the daemon send us these signals and give each of that interface and member to `handler`, once.
+
+        It may be called again for other senders.
+        """
         terms = {
             "type": "signal", "interface": interface, "member": member,
             "sender": sender, "arg0": arg0, "arg0namespace": arg0namespace,
         }  # fmt: skip
-        self._signal_handlers.setdefault((interface, member), []).append(handler)
+        handlers = self._signal_handlers.setdefault((interface, member), [])
+        if handler not in handlers:
+            handlers.append(handler)
         await self.call_daemon("AddMatch", "s", ",".join(f"{key}='{term}'" for key, term in terms.items() if term))
 
     # What the stream brings

@@ -75,11 +75,10 @@ class DbusMonitor:
         self._on_removed = on_removed
         self._ignore = frozenset(ignore)
         self._services: dict[str, _Service] = {}
+        self._heard: set[str] = set()  # names whose signals come to us, whoever owns them; no others cost anything
 
     async def start(self) -> None:
         """Scan what is there now (10 s at most for one that does not answer, which is left out) and follow the rest."""
-        for member in CHANGE_SIGNALS:
-            await self._bus.add_signal_handler(self._items_changed, interface=BUS_ITEM, member=member)
         await self._bus.add_signal_handler(
             self._owner_changed, interface=DBUS, member="NameOwnerChanged", sender=DBUS, arg0namespace=_NAMESPACE
         )
@@ -142,6 +141,7 @@ class DbusMonitor:
 
     async def _scan(self, service: _Service) -> None:
         try:
+            await self._hear(service.name)
             items = await self._read_all(service)
         except (DbusError, TimeoutError) as error:
             log.warning("%s cannot be read: %s", service.name, error or "no answer")
@@ -153,6 +153,13 @@ class DbusMonitor:
         service.scanned = True
         if self._on_added:
             self._on_added(service.name, self.get_device_instance(service.name))
+
+    async def _hear(self, name: str) -> None:
+        """Have its signals from before it is read, so that none is missed."""
+        if name not in self._heard:
+            for member in CHANGE_SIGNALS:
+                await self._bus.add_signal_handler(self._items_changed, interface=BUS_ITEM, member=member, sender=name)
+            self._heard.add(name)
 
     async def _read_all(self, service: _Service) -> Mapping[str, Mapping[str, Any]]:
         """All items by GetItems; where that is missing by GetValue, on each watched path or the root."""

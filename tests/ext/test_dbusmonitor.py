@@ -52,6 +52,16 @@ async def test_what_is_there_is_scanned(battery: VeDbusService, bus: Connection)
     assert seen.monitor.get_service_list("com.victronenergy.vebus") == {}
 
 
+async def test_what_is_not_followed_costs_nothing(battery: VeDbusService, bus: Connection) -> None:
+    await Seen(bus, {"com.victronenergy.vebus": None}).monitor.start()
+    frames: list[bytes] = []
+    parse = bus._parser
+    bus._parser = lambda frame: (frames.append(frame), parse(frame))[1]
+    battery["/Soc"] = 81.0
+    await bus.call(BATTERY, "/Soc", "com.victronenergy.BusItem", "GetValue")  # its answer comes after its signal
+    assert len(frames) == 1
+
+
 async def test_services_come_change_and_go(battery: VeDbusService, bus: Connection) -> None:
     await battery.unregister()
     seen = Seen(bus)
