@@ -34,6 +34,8 @@ BATTERY = st.fixed_dictionaries(
         "soh_pct": or_wild(st.floats(0, 100)),
         "remaining_ah": or_wild(st.floats(0, 120)),
         "capacity_ah": or_wild(st.just(100.0)),
+        "charge_ah": or_wild(st.floats(-10, 10)),
+        "charge_time_s": or_wild(st.floats(0, 100)),
         "cell_min_v": or_wild(st.floats(3.0, 3.3)),
         "cell_max_v": or_wild(st.floats(3.3, 3.6)),
         "board_temperatures_c": st.lists(SENSOR_C, max_size=2),

@@ -54,6 +54,8 @@ class BenchBattery:
     soc_pct: float | None = 50.0
     soh_pct: float | None = None
     remaining_ah: float | None = None
+    charge_ah: float | None = None
+    charge_time_s: float | None = None
     capacity_ah: float | None = None
     cell_min_v: float | None = None
     cell_max_v: float | None = None
@@ -86,6 +88,8 @@ class BenchBattery:
             charge_switch_on=self.charge_switch_on,
             discharge_switch_on=self.discharge_switch_on,
             remaining_ah=self.remaining_ah,
+            charge_ah=self.charge_ah,
+            charge_time_s=self.charge_time_s,
             capacity_ah=self.model.capacity_ah if self.capacity_ah is None else self.capacity_ah,
             soc_pct=self.soc_pct,
             soh_pct=self.soh_pct,

@@ -100,9 +100,9 @@ def _perceive(state: EngineState, inputs: Inputs, now_s: float) -> Work:
             batteries[member.number] = judge(memory, member, raw, now_s)
     known_vbat = bank.VbatMemory() if error is BankError.WRONG_SERIES else state.vbat
     vbat = bank.watch_vbat(known_vbat, inputs.spec, batteries, measured.vbat_v, now_s)
-    pack = bank.assemble(inputs.spec, batteries, vbat=vbat, now_s=now_s)
-    weighed, pack = shunt.weigh(state.shunt, measured.shunt, pack, now_s)
-    counted, touched = soc.count(state.soc, pack, now_s), False
+    by_itself = bank.assemble(inputs.spec, batteries, vbat=vbat, now_s=now_s)
+    weighed, pack = shunt.weigh(state.shunt, measured.shunt, by_itself, now_s)
+    counted, touched = soc.count(state.soc, pack, now_s, by_shunt=pack is not by_itself), False
     for change in inputs.changes:
         if isinstance(change, SetSoc):
             counted, touched = soc.set_to(counted, change.soc_pct), True

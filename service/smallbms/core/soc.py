@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import exp, inf
 
+from smallbms.core import counters
 from smallbms.model import Bank, Battery
 from smallbms.settings import Settings
 from smallbms.words import SocState
@@ -40,27 +41,29 @@ class SocMemory:
     seen: tuple[Battery, ...] = ()
 
 
-def count(memory: SocMemory, bank: Bank, now_s: float) -> SocMemory:
-    """Integrate since the last count; a gap is bridged by the change of the batteries' own figures."""
+def count(memory: SocMemory, bank: Bank, now_s: float, *, by_shunt: bool = False) -> SocMemory:
+    """Integrate since the last count; a gap is bridged by the change of the batteries' own figures.
+
+    Where the batteries count charge themselves that is taken instead, unless a shunt gives the bank's current.
+    """
     current_a, capacity_ah = bank.current_a, bank.capacity_ah
     if current_a is None or not capacity_ah:
         return memory
     if memory.state is SocState.UNKNOWN and not memory.ever_synchronised:
         memory = _first(memory, bank)
     soc_pct, state, charged_since_s = memory.soc_pct, memory.state, memory.charged_since_s
+    moved_ah = None if by_shunt else counters.moved_ah(memory.seen, bank)
     counted_at_s, smoothed_a = memory.counted_at_s, memory.smoothed_a
     if counted_at_s is None or smoothed_a is None or now_s - counted_at_s > GAP_S:  # a restart is a gap
         charged_since_s = None
-        soc_pct = _bridged(soc_pct, own_pct(memory), _own_pct(bank.batteries))
+        bridged_pct = _bridged(soc_pct, own_pct(memory), _own_pct(bank.batteries))
+        soc_pct = bridged_pct if moved_ah is None else _moved(soc_pct, moved_ah, capacity_ah)
         state = SocState.UNKNOWN if soc_pct is None else SocState.UNCERTAIN
         smoothed_a = current_a
     else:
         dt_s = max(0.0, now_s - counted_at_s)
         smoothed_a = current_a + (smoothed_a - current_a) * exp(-dt_s / SMOOTHING_S)
-        if soc_pct is not None:
-            efficiency = CHARGE_EFFICIENCY if current_a > 0.0 else 1.0
-            soc_pct += current_a * efficiency * dt_s / 36.0 / capacity_ah
-            soc_pct = min(100.0, max(0.0, soc_pct))
+        soc_pct = _moved(soc_pct, current_a * dt_s / 3600.0 if moved_ah is None else moved_ah, capacity_ah)
     if state is SocState.GOOD and bank.online < len(bank.batteries):
         state = SocState.UNCERTAIN
     return SocMemory(
@@ -176,6 +179,13 @@ def _first(memory: SocMemory, bank: Bank) -> SocMemory:
     if not known or len(known) < len(reported):
         return memory
     return replace(memory, soc_pct=min(known), state=SocState.UNCERTAIN)
+
+
+def _moved(soc_pct: float | None, moved_ah: float, capacity_ah: float) -> float | None:
+    if soc_pct is None:
+        return None
+    kept_ah = moved_ah * CHARGE_EFFICIENCY if moved_ah > 0.0 else moved_ah
+    return min(100.0, max(0.0, soc_pct + 100.0 * kept_ah / capacity_ah))
 
 
 def _bridged(soc_pct: float | None, before: Mapping[str, float], after: Mapping[str, float]) -> float | None:
