@@ -100,6 +100,8 @@ class Fault(Enum):
     SWITCH_LOCKED = auto()
     CHARGE_TIMEOUT = auto()
     CELL_IMBALANCE = auto()
+    BOARD_HOT = auto()  # its switches
+    TEMPERATURE_SENSOR = auto()
     UNNAMED = auto()  # a code without a meaning here; the battery's switches say what it is against
 
 

@@ -26,7 +26,8 @@ QUIET = {
     "temperatures": "01 41 42 FF FF FF FF FF",
 }
 FOUR_CELLS = ("01 0C E4 0C E5 0C E6 00", "02 0C E7 00 00 00 00 00")
-WARNINGS_AND_COUNTS = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 21, 22, 23, 24, 26, 44, 46}
+SOC_LEVELS, CLOCK_AND_VEHICLE = {20, 21, 22, 23}, {44, 46}
+WARNINGS_AND_COUNTS = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 24, 26} | SOC_LEVELS | CLOCK_AND_VEHICLE
 
 
 def take(driver: Daly, what: str, *parts: str, now_s: float = 1.0) -> None:
@@ -69,8 +70,13 @@ def data_of(bits: int) -> str:
         (2, 3, Fault.DISCHARGE_OVER_CURRENT),
         (3, 1, Fault.CELL_IMBALANCE),
         (3, 3, Fault.INTERNAL),
-        *[(4, bit, Fault.INTERNAL) for bit in range(8)],
-        *[(5, bit, Fault.INTERNAL) for bit in (0, 1, 2, 3, 5, 7)],
+        (4, 0, Fault.BOARD_HOT),
+        (4, 1, Fault.BOARD_HOT),
+        (4, 2, Fault.TEMPERATURE_SENSOR),
+        (4, 3, Fault.TEMPERATURE_SENSOR),
+        *[(4, bit, Fault.INTERNAL) for bit in (4, 5, 6, 7)],
+        (5, 2, Fault.TEMPERATURE_SENSOR),
+        *[(5, bit, Fault.INTERNAL) for bit in (0, 1, 3, 5, 7)],
         (6, 0, Fault.INTERNAL),
         (6, 1, Fault.INTERNAL),
         (6, 2, Fault.SHORT_CIRCUIT),
@@ -82,6 +88,18 @@ def data_of(bits: int) -> str:
 )
 def test_each_protection_bit_is_a_fault(byte: int, bit: int, fault: Fault) -> None:
     assert read(faults=data_of(1 << (8 * byte + bit))).faults == {fault}
+
+
+@pytest.mark.parametrize("bit", sorted(WARNINGS_AND_COUNTS))
+def test_a_first_level_warns_of_its_protection_and_takes_nothing_away(bit: int) -> None:
+    reading = read(faults=data_of(1 << bit))
+    assert reading.faults == frozenset()
+    if bit in SOC_LEVELS:
+        assert reading.warnings == frozenset()
+    elif bit in CLOCK_AND_VEHICLE:
+        assert reading.warnings == {Fault.INTERNAL}
+    else:
+        assert reading.warnings == read(faults=data_of(2 << bit)).faults
 
 
 def test_only_warnings_counts_and_accessories_are_no_fault() -> None:

@@ -50,7 +50,7 @@ def read(values: Status = QUIET, *millivolts: int, driver: JkPb | None = None) -
     ("bit", "fault"),
     [
         (0, Fault.INTERNAL),
-        (1, Fault.INTERNAL),
+        (1, Fault.BOARD_HOT),
         (2, Fault.INTERNAL),
         (3, Fault.INTERNAL),
         (4, Fault.CELL_HIGH),
@@ -69,7 +69,7 @@ def read(values: Status = QUIET, *millivolts: int, driver: JkPb | None = None) -
         (17, Fault.INTERNAL),
         (20, Fault.INTERNAL),
         (21, Fault.DISCHARGE_HOT),
-        (22, Fault.INTERNAL),
+        (22, Fault.TEMPERATURE_SENSOR),
         (24, Fault.INTERNAL),
         (31, Fault.INTERNAL),
     ],
@@ -80,6 +80,8 @@ def test_each_alarm_bit_is_a_fault(bit: int, fault: Fault) -> None:
 
 def test_only_accessories_and_advice_are_no_fault() -> None:
     assert {bit for bit in range(32) if not read(QUIET._replace(alarms=1 << bit)).faults} == {18, 19, 23}
+    warned = [read(QUIET._replace(alarms=1 << bit)).warnings for bit in (18, 19, 23)]
+    assert warned == [{Fault.INTERNAL}, frozenset(), {Fault.INTERNAL}]
 
 
 @given(bits=st.integers(min_value=0, max_value=2**32 - 1))

@@ -36,13 +36,16 @@ STATE = BatteryReading(
     cycles=12,
     faults=frozenset({Fault.CELL_LOW, Fault.SHORT_CIRCUIT}),
 )
-DALY_STATE = replace(STATE, identity=Identity(key="daly:/dev/line:1", serial="DALY-EMULATOR"))
+DALY_STATE = replace(
+    STATE, identity=Identity(key="daly:/dev/line:1", serial="DALY-EMULATOR"), warnings=frozenset({Fault.CHARGE_HOT})
+)
 JK_STATE = replace(
     STATE,
     identity=Identity(key="jk-pb:/dev/line:1", serial="40100000001", model="JK_PB-EMULATOR", firmware="15A 15.41"),
     board_temperatures_c=(31.5,),
     soh_pct=98.0,
     balancing_cells=(3, 16),
+    warnings=frozenset({Fault.INTERNAL}),
 )
 Make = Callable[[int], EmulatedBoard]
 STATES = {"daly": DALY_STATE, "jk-pb": JK_STATE}

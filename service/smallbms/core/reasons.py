@@ -24,7 +24,9 @@ CHARGE_FAULTS = frozenset(
 DISCHARGE_FAULTS = frozenset(
     {Fault.CELL_LOW, Fault.PACK_LOW, Fault.DISCHARGE_HOT, Fault.DISCHARGE_COLD, Fault.DISCHARGE_OVER_CURRENT}
 )
-BOTH_FAULTS = frozenset({Fault.SHORT_CIRCUIT, Fault.INTERNAL, Fault.SWITCH_LOCKED})
+BOTH_FAULTS = frozenset(
+    {Fault.SHORT_CIRCUIT, Fault.INTERNAL, Fault.SWITCH_LOCKED, Fault.BOARD_HOT, Fault.TEMPERATURE_SENSOR}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

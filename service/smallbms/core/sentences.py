@@ -39,6 +39,8 @@ FAULTS: dict[Fault, str] = {
     Fault.SWITCH_LOCKED: "switches locked by software",
     Fault.CHARGE_TIMEOUT: "charge time-out",
     Fault.CELL_IMBALANCE: "cell imbalance",
+    Fault.BOARD_HOT: "its board is too hot",
+    Fault.TEMPERATURE_SENSOR: "a temperature sensor has failed",
     Fault.UNNAMED: "a problem of its own",
 }
 

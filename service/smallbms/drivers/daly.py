@@ -18,7 +18,7 @@ from struct import Struct, unpack
 from typing import NamedTuple
 
 from smallbms.drivers.base import Driver, DriverInfo, Request, Want
-from smallbms.drivers.common import beginnings, faults_of
+from smallbms.drivers.common import NO_FAULTS, beginnings, faults_of
 from smallbms.errors import FrameError
 from smallbms.model import BatteryReading, Identity
 from smallbms.words import Fault
@@ -58,21 +58,26 @@ SENSOR_RANGE_C = (-40.0, 120.0)  # at and beyond its ends a sensor is open or sh
 # fmt: off
 PROTECTIONS: tuple[Fault | None, ...] = (
     # By bit from byte 0 on. None: a first level, at which the board only warns; levels of the SoC, which is a count and
-    # is read itself; the clock, and the talk with a vehicle. What no source names (three rows of INTERNAL) blocks.
+    # is read itself; the clock, and the talk with a vehicle. What no source names is an internal fault.
     None, Fault.CELL_HIGH, None, Fault.CELL_LOW, None, Fault.PACK_HIGH, None, Fault.PACK_LOW,
     None, Fault.CHARGE_HOT, None, Fault.CHARGE_COLD, None, Fault.DISCHARGE_HOT, None, Fault.DISCHARGE_COLD,
     None, Fault.CHARGE_OVER_CURRENT, None, Fault.DISCHARGE_OVER_CURRENT, None, None, None, None,
     None, Fault.CELL_IMBALANCE, None, Fault.INTERNAL,  # cells differ; temperatures differ
     Fault.INTERNAL, Fault.INTERNAL, Fault.INTERNAL, Fault.INTERNAL,
-    Fault.INTERNAL, Fault.INTERNAL, Fault.INTERNAL, Fault.INTERNAL,  # MOSFETs hot; their sensors
+    Fault.BOARD_HOT, Fault.BOARD_HOT, Fault.TEMPERATURE_SENSOR, Fault.TEMPERATURE_SENSOR,  # of the MOSFETs
     Fault.INTERNAL, Fault.INTERNAL, Fault.INTERNAL, Fault.INTERNAL,  # MOSFETs stuck; open
-    Fault.INTERNAL, Fault.INTERNAL, Fault.INTERNAL, Fault.INTERNAL,  # AFE, voltages, temperatures, EEPROM
+    Fault.INTERNAL, Fault.INTERNAL, Fault.TEMPERATURE_SENSOR, Fault.INTERNAL,  # AFE, voltages, …, EEPROM
     None, Fault.INTERNAL, None, Fault.INTERNAL,  # clock, precharge, vehicle, inner communication
     Fault.INTERNAL, Fault.INTERNAL, Fault.SHORT_CIRCUIT, Fault.INTERNAL,  # current, main voltage; too low to be charged
     Fault.INTERNAL, Fault.INTERNAL, Fault.INTERNAL, Fault.INTERNAL,
     *[Fault.INTERNAL] * 8,  # a fault code
 )
 # fmt: on
+FIRST_LEVELS = range(0, 28, 2)  # each a bit before its protection
+ACCESSORIES = (44, 46)
+WARNINGS = tuple(
+    PROTECTIONS[bit + 1] if bit in FIRST_LEVELS else Fault.INTERNAL if bit in ACCESSORIES else None for bit in range(64)
+)
 
 
 def frame(address: int, command: int, data: bytes = FILLING) -> bytes:
@@ -113,7 +118,7 @@ class Daly(Driver):
         self._status = Status(0, 0, 0)
         self._pack = Pack(0, NO_CURRENT, 0)
         self._switches = Switches(0, 0, 0)
-        self._faults: frozenset[Fault] = frozenset()
+        self._faults = self._warnings = NO_FAULTS
         self._cells_v: tuple[float, ...] = ()
         self._temperatures_c: tuple[float | None, ...] = ()
         self._capacity_ah: float | None = None
@@ -158,6 +163,7 @@ class Daly(Driver):
             soc_pct=pack.soc_permille / 10 if pack.soc_permille <= 1000 else None,
             cycles=self._status.cycles,
             faults=self._faults,
+            warnings=self._warnings,
         )
 
     def _needed(self) -> frozenset[Command]:
@@ -211,7 +217,8 @@ class Daly(Driver):
         self._switches = Switches._make(SWITCHES.unpack(data))
 
     def _take_faults(self, data: bytes) -> None:
-        self._faults = faults_of(int.from_bytes(data, "little"), PROTECTIONS)
+        bits = int.from_bytes(data, "little")
+        self._faults, self._warnings = faults_of(bits, PROTECTIONS), faults_of(bits, WARNINGS)
 
     def _take_cells(self, parts: list[bytes]) -> None:
         cells = self._status.cells

@@ -73,9 +73,10 @@ SENSOR_RANGE_C = (-40.0, 99.0)  # at and beyond its ends it is not read; -200 is
 
 # fmt: off
 PROTECTIONS: tuple[Fault | None, ...] = (
-    # By bit. None: a lost GPS receiver, the advice to change a password, the PLC module. What no source names blocks.
+    # By bit. None: a lost GPS receiver, the advice to change a password, the PLC module. What no source names is an
+    # internal fault.
     Fault.INTERNAL,  # a wire to a cell
-    Fault.INTERNAL,  # MOSFETs hot
+    Fault.BOARD_HOT,
     Fault.INTERNAL,  # other cells than set
     Fault.INTERNAL,  # current sensor
     Fault.CELL_HIGH,
@@ -96,11 +97,13 @@ PROTECTIONS: tuple[Fault | None, ...] = (
     None,
     Fault.INTERNAL,  # discharging could not be switched on
     Fault.DISCHARGE_HOT,  # a level of its own, to warn
-    Fault.INTERNAL,  # a temperature sensor
+    Fault.TEMPERATURE_SENSOR,
     None,
     *[Fault.INTERNAL] * 8,
 )
 # fmt: on
+ACCESSORIES = (18, 23)
+WARNINGS = tuple(Fault.INTERNAL if bit in ACCESSORIES else None for bit in range(32))
 
 
 def with_crc(body: bytes) -> bytes:
@@ -174,6 +177,7 @@ class JkPb(Driver):
             cycles=status.cycles,
             balancing_cells=tuple(sorted(worked_on)) if status.balancing else (),
             faults=faults_of(status.alarms, PROTECTIONS),
+            warnings=faults_of(status.alarms, WARNINGS),
         )
 
     def _temperatures_c(self, status: Status) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:

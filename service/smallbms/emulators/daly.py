@@ -19,6 +19,7 @@ from smallbms.drivers.daly import (
     START,
     STATUS,
     SWITCHES,
+    WARNINGS,
     ZERO_CELSIUS,
     Command,
     frame,
@@ -69,7 +70,7 @@ class DalyBoard(EmulatedBoard):
                 on = state.charge_switch_on is not False, state.discharge_switch_on is not False
                 return [SWITCHES.pack(*on, round((state.remaining_ah or 0) * 1000))]
             case Command.FAULTS:
-                bits = self.protection | bits_of(state.faults, PROTECTIONS)
+                bits = self.protection | bits_of(state.faults, PROTECTIONS) | bits_of(state.warnings, WARNINGS)
                 return [bits.to_bytes(LENGTH, "little")]
             case Command.CELLS:
                 volts = [round((volts or 0) * 1000).to_bytes(2) for volts in state.cell_voltages_v]

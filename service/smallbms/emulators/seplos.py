@@ -18,6 +18,7 @@ from smallbms.words import Fault
 HEAD = b"\x00\x01"  # flags, group
 MORE = b"\x0a"  # fields
 EVENTS = 20
+TOLD = {meaning[0] for row in EVENT_FAULTS for meaning in row if len(meaning) == 1}  # others as an internal fault
 
 
 class SeplosBoard(AsciiHexBoard):
@@ -66,7 +67,8 @@ def _telemetry(state: BatteryReading) -> bytes:
 
 def _alarms(state: BatteryReading) -> bytes:
     cells, sensors = bytes(len(state.cell_voltages_v)), bytes(len(_sensors_c(state)))
-    events = [_event(state.faults, row) for row in EVENT_FAULTS]
+    faults = frozenset([fault if fault in TOLD else Fault.INTERNAL for fault in state.faults])
+    events = [_event(faults, row) for row in EVENT_FAULTS]
     switches = (state.charge_switch_on is not False) * CHARGE_ON
     switches |= (state.discharge_switch_on is not False) * DISCHARGE_ON
     balancing = sum(1 << (cell - 1) for cell in state.balancing_cells or ())

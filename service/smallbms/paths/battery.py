@@ -27,6 +27,8 @@ FAULT_BITS = {
     Fault.CHARGE_COLD: 1 << 5,
     Fault.CHARGE_HOT: 1 << 6,
     Fault.INTERNAL: 1 << 7,
+    Fault.BOARD_HOT: 1 << 7,
+    Fault.TEMPERATURE_SENSOR: 1 << 7,
     Fault.DISCHARGE_HOT: 1 << 8,
     Fault.CELL_HIGH: 1 << 9,
     Fault.CHARGE_OVER_CURRENT: 1 << 12,
