@@ -131,7 +131,8 @@ class Chip:
             if error.errno != errno.EBUSY:
                 raise
             holder = self.info(offset).consumer or "the kernel"
-            raise OutputError(f"line {line} of {self.name} ({self.label}) is held by {holder!r}") from None
+            hint = ': a relay of a GX is of kind "gx-relay"' if holder == "sysfs" else ""
+            raise OutputError(f"line {line} of {self.name} ({self.label}) is held by {holder!r}{hint}") from None
         return Line(struct.unpack_from("<i", answer, REQUEST_FD_AT)[0])
 
 

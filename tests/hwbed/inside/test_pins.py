@@ -25,6 +25,7 @@ from .waiting import wait_for
 
 LABEL = "pins"
 LINES = ("charge", "load", "alarm", "red", "blue", "charge_contact", "load_contact", "l", "h", "watchdog")
+SYSFS = Path("/sys/class/gpio")
 SILENCE_S = 1.0
 ALL = {"atc": True, "atd": True, "pre_alarm": True, "red_led": "on", "blue_led": "on"}
 NONE = {"atc": False, "atd": False, "pre_alarm": False, "red_led": "off", "blue_led": "off"}
@@ -207,6 +208,54 @@ def test_a_busy_line_names_its_holder_and_ends_the_wave(outputs: Outputs, sim: G
         assert watch(sim, "watchdog", 5 * HALF_S) == []
     finally:
         other.end()
+
+
+@pytest.fixture
+def relays(sim: GpioSim, tmp_path: Path) -> Iterator[Path]:
+    """The first two lines as Venus OS exports the relays of a GX: the folder of their links."""
+    (base,) = (
+        int((chip / "base").read_text())
+        for chip in SYSFS.glob("gpiochip*")
+        if (chip / "label").read_text().strip() == LABEL
+    )
+    folder = tmp_path / "gpio"
+    folder.mkdir()
+    for relay in (1, 2):
+        number = base + relay - 1
+        (SYSFS / "export").write_text(str(number))
+        (SYSFS / f"gpio{number}" / "direction").write_text("out")
+        (folder / f"relay_{relay}").symlink_to(SYSFS / f"gpio{number}")
+    yield folder
+    for relay in (1, 2):
+        (SYSFS / "unexport").write_text(str(base + relay - 1))
+
+
+def test_the_relays_of_a_gx_are_driven_where_venus_os_has_exported_them(
+    outputs: Outputs, sim: GpioSim, relays: Path
+) -> None:
+    talker = started(
+        outputs,
+        charge_disconnect={"kind": "gx-relay", "relay": 0, "chip": str(relays)},
+        load_disconnect={"kind": "gx-relay", "relay": 1, "chip": str(relays)},
+    )
+    assert levels(sim)[:2] == (False, False)
+    state = talker.beat(outputs={**ALL, "atd": False})["state"]
+    assert (levels(sim)[:2], state["errors"]) == ((True, False), {})
+    (relays / "relay_2" / "value").write_text("1")  # somebody else
+    wait_for(lambda: levels(sim)[:2] == (True, False), "the relay as it was")
+    assert "relay_2/value was switched by another program" in outputs.log()
+    outputs.processes[0].kill()
+    outputs.processes[0].wait()
+    assert sim.level("charge")  # sysfs keeps it
+    outputs.start()
+    assert levels(sim)[:2] == (False, False)
+
+
+def test_a_relay_taken_for_a_line_says_what_it_is(outputs: Outputs, sim: GpioSim, relays: Path) -> None:
+    state = started(outputs).beat()["state"]
+    assert state["errors"]["charge_disconnect"] == (
+        f"line 0 of {sim.name} ({LABEL}) is held by 'sysfs': a relay of a GX is of kind \"gx-relay\""
+    )
 
 
 # --- with the main process ---------------------------------------------------------------------------------------
