@@ -157,7 +157,7 @@ async def test_an_outputs_process_that_is_there_is_used_and_left_alone(bench: Be
     assert bench.shown() == ON[0]
     checking.cancel()  # Ctrl-C
     assert isinstance((await asyncio.gather(checking, return_exceptions=True))[0], asyncio.CancelledError)
-    assert "All outputs are off." in bench.rest()
+    assert "All outputs are off.\nStart the service again (" in bench.rest()
     assert bench.shown() == PINS_SAFE
     assert outputs.running
     await outputs.said("the controlling client is gone: disarmed")

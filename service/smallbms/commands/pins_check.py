@@ -48,6 +48,7 @@ class Trial:
     beware: str = ""
 
 
+START_IT = "on a GX: svc -u /service/dbus-smallbms-ng, on Debian: systemctl start dbus-smallbms-ng"
 STOP_IT = "on a GX: svc -d /service/dbus-smallbms-ng, on Debian: systemctl stop dbus-smallbms-ng"
 TRIALS = (
     Trial(
@@ -171,7 +172,10 @@ async def _outputs_process() -> AsyncIterator[str]:
     """The socket of the one that runs and that nobody commands, else of one of our own."""
     path = _served()
     if path is not None:
-        yield path
+        try:
+            yield path
+        finally:
+            print(f"Start the service again ({START_IT}).")
         return
     with tempfile.TemporaryDirectory(prefix="smallbms-", ignore_cleanup_errors=True) as folder:
         own = OwnOutputs(f"{folder}/{SOCKET}")
