@@ -34,6 +34,16 @@ def test_the_smallest_file_is_enough() -> None:
     assert read.service.product_id == 0xFFFF
 
 
+def test_outputs_may_be_relays_of_a_gx_and_the_remote_channels_of_an_adc() -> None:
+    relays = "[outputs]\nkind = 'gx-relay'\ncharge_disconnect = 0\nload_disconnect = 1\n"
+    remote = "[remote]\nkind = 'iio'\nl = 'iio:device0/in_voltage0'\ndivider = 4.7\n"
+    read = config(BATTERY + relays + "pre_alarm = { kind = 'gpio', chip = 'gpiochip0', line = 4 }\n" + remote)
+    assert read.relays() == {"charge_disconnect": 0, "load_disconnect": 1}
+    parsed = pinout.parse(read.pins())
+    assert (parsed.remote and parsed.remote.kind, parsed.outputs["pre_alarm"].kind) == ("iio", "gpio")
+    assert config(SMALLEST).relays() == {}
+
+
 def test_a_full_file_is_read_as_written() -> None:
     read = config(FULL)
     assert read.bank == BankTable(series=1, host_current_a=0.4)
