@@ -92,7 +92,7 @@ async def test_where_nothing_is_connected_nothing_is_written(tmp_path: Path) -> 
     target = tmp_path / "smallbms.toml"
     result = await scan(tmp_path, "--write", str(target))
     assert (result.status, result.out) == (FAILED, "")
-    assert "No battery answered on any port" in result.err
+    assert "No battery was found" in result.err
     assert not target.exists()
 
 

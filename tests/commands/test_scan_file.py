@@ -10,7 +10,8 @@ import pytest
 from smallbms.commands.check import known_drivers
 from smallbms.commands.scan_file import text
 from smallbms.config import Config, parse
-from smallbms.links.probe import Found
+from smallbms.errors import ConfigError
+from smallbms.links.found import Found
 from smallbms.model import BatteryReading, Identity
 
 READING = BatteryReading(
@@ -95,6 +96,14 @@ def test_a_battery_that_told_nothing_has_no_remark() -> None:
     silent = BatteryReading(taken_at_s=0.0, cells_taken_at_s=0.0, identity=Identity(key="a"))
     content, _ = written(Found(table={"driver": "jbd", "port": "/dev/a"}, reading=silent))
     assert "[[battery]]\ndriver" in content
+
+
+def test_what_only_a_person_can_state_is_asked_for() -> None:
+    chip = Found(table={"driver": "bq76952", "port": "/dev/i2c-1", "mux": 112}, reading=READING, needs=("sense_mohm",))
+    content = text([chip], series=None, bus=None, pins=Path("/run/smallbms/pins.json"))
+    assert "# sense_mohm = …                 # CHECK: only you can state it" in content
+    with pytest.raises(ConfigError, match="sense_mohm"):
+        parse(content, "scan", known_drivers())
 
 
 def test_a_bus_of_its_own_is_kept() -> None:

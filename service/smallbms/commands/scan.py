@@ -15,15 +15,22 @@ from smallbms.commands.check import SERIAL_PORTS, known_drivers
 from smallbms.commands.scan_file import summary, text
 from smallbms.config import parse
 from smallbms.errors import ConfigError, LinkError
+from smallbms.links.found import Found
 from smallbms.links.holders import holder
-from smallbms.links.probe import Found, probe_line
+from smallbms.links.i2c_bus import I2cBus, I2cDevice
+from smallbms.links.probe import probe_line
+from smallbms.links.probe_bus import probe_bus
+from smallbms.links.probe_can import interfaces_up, probe_can
+from smallbms.links.probe_i2c import probe_i2c
 from smallbms.places import runtime_candidates
 
 DONE, FAILED = 0, 1
 PINS_FILE = "pins.json"
+VENUS = "/opt/victronenergy"
+I2C_BUSES = "/dev/i2c-*"
 UART_KIND = "/sys/class/tty/{name}/type"
 SERIAL_STARTER = "/dev/serial-starter"
-STOP = "/opt/victronenergy/serial-starter/stop-tty.sh"
+STOP = f"{VENUS}/serial-starter/stop-tty.sh"
 
 
 async def scan(arguments: Namespace) -> int:
@@ -31,10 +38,14 @@ async def scan(arguments: Namespace) -> int:
     target = Path(arguments.write) if arguments.write else None
     if target is not None and target.exists():
         raise ConfigError(f"{target} exists and is not overwritten: choose another name")
-    ports = tuple(_ports(arguments.ports or SERIAL_PORTS))
-    found = [battery for line in await asyncio.gather(*map(_serial, ports)) for battery in line]
+    searches = [_serial(port) for port in _ports(arguments.ports or SERIAL_PORTS)]
+    if not arguments.ports:
+        searches += [_i2c(path) for path in sorted(glob.glob(I2C_BUSES))]
+        searches += [_can(interface) for interface in _can_interfaces()]
+        searches.append(_bus(arguments.bus or "system"))
+    found = [battery for wire in await asyncio.gather(*searches) for battery in wire]
     if not found:
-        _say(f"No battery answered on {', '.join(ports) or 'any port: there is none'}.")
+        _say("No battery was found.")
         return FAILED
     content = text(found, series=arguments.series, bus=arguments.bus, pins=_pins_file())
     if target is None:
@@ -94,13 +105,45 @@ async def _serial(port: str) -> tuple[Found, ...]:
     except LinkError as error:
         _say(f"{port}: {error}{stop}")
         return ()
-    for battery in line.found:
-        _say(f"{port}: {battery.table['driver']}: {summary(battery.reading)}")
     if line.unasked:
         _say(f"{port}: no time to ask for addresses {', '.join(map(str, line.unasked))}")
     if not line.found:
         _say(f"{port}: no answer{stop}")
-    return line.found
+    return _told(port, line.found)
+
+
+async def _i2c(path: str) -> tuple[Found, ...]:
+    if who := await asyncio.to_thread(holder, path):
+        _say(f"{path}: left alone, {who} has it")
+        return ()
+    try:
+        return _told(path, await probe_i2c(path, I2cBus(lambda: I2cDevice(path))))
+    except LinkError as error:
+        _say(f"{path}: {error}")
+        return ()
+
+
+def _can_interfaces() -> tuple[str, ...]:
+    """Those to listen at; a GX has a service of its own for them, which is found on the bus."""
+    return () if Path(VENUS).is_dir() else tuple(interfaces_up())
+
+
+async def _can(interface: str) -> tuple[Found, ...]:
+    return _told(interface, await probe_can(interface))
+
+
+async def _bus(bus: str) -> tuple[Found, ...]:
+    try:
+        return _told("D-Bus", await probe_bus(bus, say=_say))
+    except LinkError as error:
+        _say(f"the bus {bus}: {error}")
+        return ()
+
+
+def _told(where: str, found: tuple[Found, ...]) -> tuple[Found, ...]:
+    for battery in found:
+        _say(f"{where}: {battery.table['driver']}: {summary(battery.reading)}")
+    return found
 
 
 def _say(sentence: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from smallbms.batteries import BATTERIES, custom_model, find_model
 from smallbms.errors import ConfigError
-from smallbms.links.probe import Found
+from smallbms.links.found import Found
 from smallbms.model import BatteryModel, BatteryReading
 from smallbms.wording import figure
 
@@ -86,7 +86,9 @@ def _battery(found: Found, models: Sequence[BatteryModel]) -> str:
     said = summary(found.reading)
     lines = ["[[battery]]" + (f"                 # {said}" if said else "")]
     lines += [f"{key} = {_quoted(value)}" for key, value in found.table.items()]
-    lines.append(_model_line(found.reading, models))
+    lines += [f"# {key} = …{' ' * (27 - len(key))}# CHECK: only you can state it" for key in found.needs]
+    if "model" not in found.needs:
+        lines.append(_model_line(found.reading, models))
     if not any(t is not None for t in found.reading.cell_temperatures_c):
         lines.append(NO_SENSOR)
     return "\n".join(lines) + "\n"

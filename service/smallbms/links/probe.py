@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 from smallbms import drivers
 from smallbms.drivers.base import Driver, Want
 from smallbms.errors import FrameError
+from smallbms.links.found import Found
 from smallbms.links.port import Answer, Exchange, Pause, Port, Script, opened
 from smallbms.links.timing import ATTEMPTS, time_out_s
 from smallbms.model import BatteryReading
@@ -27,14 +28,6 @@ MOST_ADDRESSES = 16
 
 Result = TypeVar("Result")
 Steps = Generator[Exchange | Pause, Answer, Result]  # a conversation with a line
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A battery that answered: the keys of its table in the configuration, and what it said."""
-
-    table: Mapping[str, str | int]
-    reading: BatteryReading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
