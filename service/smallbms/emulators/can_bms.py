@@ -37,12 +37,12 @@ Frame = tuple[int, bytes]
 
 
 def frames(state: BatteryReading, *, name: str = "CAN-EMULATOR", serial: str = "0001") -> list[Frame]:
-    """The set that a battery in this state sends; what is not read in `state` is sent as 0."""
+    """The set that a battery in this state sends; what is not read in `state` is sent as 0, but for limits."""
     low_c, high_c = _span(state.cell_temperatures_c)
     enables = 0x80 * (state.charge_switch_on is not False) | 0x40 * (state.discharge_switch_on is not False)
+    limits = [_tenths(v) for v in (state.charge_voltage_limit_v, state.charge_limit_a, state.discharge_limit_a)]
     return [
-        (LIMITS, pack("<HhhH", _tenths(state.charge_voltage_limit_v), _tenths(state.charge_limit_a),
-                      _tenths(state.discharge_limit_a), 0)),
+        *([(LIMITS, pack("<HhhH", *limits, 0))] if state.charge_limit_a is not None else ()),
         (CHARGE, pack("<HH", round(state.soc_pct or 0), round(state.soh_pct or 0))),
         (PACK, pack("<hhh", round((state.voltage_v or 0) * 100), _tenths(state.current_a), _tenths(low_c))),
         (PROTECTIONS, pack("<HHB2s", _protections(state.faults), _protections(state.warnings), 1, b"PN")),

@@ -6,10 +6,12 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from struct import Struct
 
 import pytest
 
+from integration.harness import System
 from links.rig import STATE, running, until
 from smallbms.drivers.can_bms import CanBms
 from smallbms.emulators.can_bms import CanBattery, frames, send
@@ -97,3 +99,19 @@ async def test_bus_off_is_told_by_the_kernel_and_the_bus_is_heard_on() -> None:
             await until(lambda: rig.link.health.open)
             send(controller, frames(STATE_ON_CAN))
             await until(lambda: len(rig.readings) == 1)
+
+
+@pytest.mark.timeout(120)
+async def test_the_whole_service_publishes_a_battery_on_can(tmp_path: Path) -> None:
+    with vcan() as name:
+        table = f'[[battery]]\ndriver = "can-bms"\nport = "{name}"\nmodel = "12.8/100"\n'
+        system = System(tmp_path, batteries=0, extra=table)
+        async with speaking(name) as battery:
+            try:
+                await system.start()
+                items = await system.shows({"/Dc/0/Voltage": 13.2, "/System/MinCellVoltage": 3.299})
+                assert items["/Mgmt/Connection"] == f"can-bms on {name}"
+                assert items["/Battery/1/Voltage"] == 13.2
+                assert battery.answers >= 1
+            finally:
+                await system.stop()
