@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from smallbms import drivers, wiring
+from smallbms.commands.check_unasked import can_dangers, can_faults, service_faults
 from smallbms.commands.peer import BUS_ITEM
 from smallbms.config import Config, load
 from smallbms.config_batteries import SerialBattery
@@ -47,9 +48,9 @@ async def check(arguments: Namespace) -> int:
         _check_lines(config, report)
         _check_shunt(config, report)
         _check_bluetooth(config, report)
-        report.dangers += config.warnings()
-    relays = config.relays() if config else {}
-    await _check_bus(config.dbus.bus if config else arguments.bus or "system", relays, report)
+        report.faults += can_faults(config.batteries)
+        report.dangers += (*can_dangers(config.batteries), *config.warnings())
+    await _check_bus(config.dbus.bus if config else arguments.bus or "system", config, report)
     if arguments.json:
         print(json.dumps(asdict(report), indent=2))
     else:
@@ -125,8 +126,8 @@ def _chips() -> Iterable[str]:
         chip.close()
 
 
-async def _check_bus(bus: str, relays: Mapping[str, int], report: Report) -> None:
-    """What a GX would make of us: DVCC, other BMSes, and the relays that are outputs."""
+async def _check_bus(bus: str, config: Config | None, report: Report) -> None:
+    """What a GX would make of us: DVCC, other BMSes, and the relays that are outputs; and which batteries are there."""
     try:
         connection = await connect(bus)
     except (ConnectionError, ValueError) as error:
@@ -134,7 +135,9 @@ async def _check_bus(bus: str, relays: Mapping[str, int], report: Report) -> Non
         return
     try:
         (names,) = await connection.call_daemon("ListNames")
-        if relays:
+        if config is not None:
+            report.faults += service_faults(config.batteries, names)
+        if config is not None and (relays := config.relays()):
             report.faults += await _foreign_relays(connection, relays)
         if "com.victronenergy.settings" in names and not await _dvcc(connection):
             report.dangers.append(
