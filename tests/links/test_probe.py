@@ -37,7 +37,7 @@ async def probe(folder: Path, board: Board, *names: str) -> Line:
     kinds: list[type[Driver]] = [KINDS[name] for name in names or KINDS]
     async with running(lambda: asyncio.ensure_future(server.run())):
         await until(server.path.exists)
-        return await probe_line(str(server.path), kinds, say=lambda sentence: None)
+        return await probe_line(str(server.path), kinds)
 
 
 def board(name: str, address: int | None = None) -> EmulatedBoard:
@@ -91,7 +91,7 @@ async def test_a_board_that_says_too_little_is_no_battery(tmp_path: Path) -> Non
 
 async def test_a_port_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(LinkError, match="cannot be opened: No such file"):
-        await probe_line(str(tmp_path / "none"), KINDS.values(), say=lambda sentence: None)
+        await probe_line(str(tmp_path / "none"), KINDS.values())
 
 
 async def test_a_port_that_goes_away_meanwhile_is_said(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ async def test_a_port_that_goes_away_meanwhile_is_said(tmp_path: Path) -> None:
         await until(server.path.exists)
         asked = asyncio.get_running_loop().call_later(0.1, server.unplug)
         with pytest.raises(LinkError):
-            await probe_line(str(server.path), KINDS.values(), say=lambda sentence: None)
+            await probe_line(str(server.path), KINDS.values())
         assert asked.when() <= asyncio.get_running_loop().time()
 
 

@@ -18,7 +18,7 @@ from smallbms.errors import ConfigError, LinkError
 from smallbms.links.found import Found
 from smallbms.links.holders import holder
 from smallbms.links.i2c_bus import I2cBus, I2cDevice
-from smallbms.links.probe import probe_line
+from smallbms.links.probe import LINE_S, probe_line
 from smallbms.links.probe_bus import probe_bus
 from smallbms.links.probe_can import interfaces_up, probe_can
 from smallbms.links.probe_i2c import probe_i2c
@@ -28,7 +28,8 @@ DONE, FAILED = 0, 1
 PINS_FILE = "pins.json"
 VENUS = "/opt/victronenergy"
 I2C_BUSES = "/dev/i2c-*"
-UART_KIND = "/sys/class/tty/{name}/type"
+TTYS = "/sys/class/tty"
+MOST_S = LINE_S + 1.0
 SERIAL_STARTER = "/dev/serial-starter"
 STOP = f"{VENUS}/serial-starter/stop-tty.sh"
 
@@ -38,7 +39,9 @@ async def scan(arguments: Namespace) -> int:
     target = Path(arguments.write) if arguments.write else None
     if target is not None and target.exists():
         raise ConfigError(f"{target} exists and is not overwritten: choose another name")
-    searches = [_serial(port) for port in _ports(arguments.ports or SERIAL_PORTS)]
+    ports = tuple(_ports(arguments.ports or SERIAL_PORTS))
+    _say(f"Asking on {', '.join(ports) or 'no serial port: there is none'}; this takes up to {MOST_S:.0f} s.")
+    searches = [_serial(port) for port in ports]
     if not arguments.ports:
         searches += [_i2c(path) for path in sorted(glob.glob(I2C_BUSES))]
         searches += [_can(interface) for interface in _can_interfaces()]
@@ -87,10 +90,13 @@ def _ports(patterns: Iterable[str]) -> Iterator[str]:
 
 
 def _absent(device: str) -> bool:
-    try:
-        return Path(UART_KIND.format(name=Path(device).name)).read_text(encoding="ascii").strip() == "0"
-    except OSError:
-        return False
+    """Whether a name in /dev has no hardware behind it."""
+    about = Path(TTYS, Path(device).name)
+    if not about.is_dir():
+        return False  # no tty of the kernel's list, as a pseudo-terminal
+    kind = about / "type"
+    unknown_uart = kind.exists() and kind.read_text(encoding="ascii").strip() == "0"
+    return unknown_uart or not (about / "device").exists()
 
 
 async def _serial(port: str) -> tuple[Found, ...]:
@@ -101,7 +107,7 @@ async def _serial(port: str) -> tuple[Found, ...]:
         _say(f"{port}: left alone, {who} has it{stop}")
         return ()
     try:
-        line = await probe_line(port, drivers.available().values(), say=_say)
+        line = await probe_line(port, drivers.available().values())
     except LinkError as error:
         _say(f"{port}: {error}{stop}")
         return ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -38,7 +38,7 @@ class Line:
     unasked: tuple[int, ...] = ()
 
 
-async def probe_line(path: str, kinds: Collection[type[Driver]], *, say: Callable[[str], None]) -> Line:
+async def probe_line(path: str, kinds: Collection[type[Driver]]) -> Line:
     """The batteries on a serial line that speak one of these protocols, in at most LINE_S or so.
 
     Raises LinkError if it cannot be opened or goes away.
@@ -48,7 +48,6 @@ async def probe_line(path: str, kinds: Collection[type[Driver]], *, say: Callabl
         for baud, asked in _rates(kinds):
             if _now_s() - began_s > SEARCH_S:
                 return Line()
-            say(f"{path}: {baud} baud, {', '.join(kind.INFO.name for kind in asked)}")
             async with opened(path, baud) as port:
                 line = await _played(port, _conversation(path, baud, asked, block, began_s))
             if line.found:
