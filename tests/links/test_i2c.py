@@ -16,7 +16,7 @@ from smallbms.links.base import LinkFault
 from smallbms.links.i2c_bus import I2cBus, I2cDevice, Place, Transport
 
 from .hurried import hurry
-from .i2c_bench import POLL_S, Bench
+from .i2c_bench import POLL_S, Bench, Wires
 
 
 def in_a_hurry(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
@@ -119,9 +119,10 @@ async def test_a_bus_that_cannot_be_opened_is_tried_again() -> None:
     def connect() -> Transport:
         if missing:
             raise FileNotFoundError(2, "No such file or directory")
-        return bench._wires()
+        return Wires(bench.bus)
 
-    bench = Bench(1, connect=connect)
+    bench = Bench(1)
+    bench.transport = connect
     async with bench.running():
         await asyncio.sleep(20.0)
         assert bench.line.health.last_error == "cannot be opened: No such file or directory"
@@ -173,7 +174,7 @@ async def test_a_reset_chip_is_set_up_anew_without_a_wrong_value() -> None:
 
 @in_a_hurry
 async def test_wrong_crcs_cost_a_reading_and_never_a_wrong_one() -> None:
-    bench = Bench(3, crc=True)
+    bench = Bench(3, crc={1, 2, 3})
     async with bench.running():
         await asyncio.sleep(5.0)
         bench.chips[1].wrong_crcs = 2
