@@ -14,7 +14,7 @@ the unit that ends its name; current > 0 charges. Every key but those marked * m
     [bank]
     model = "12.8/200"              # * one of the table of batteries
     batteries = 2
-    series = 1
+    series = 1                      # with vbat = true found; shunt = true measures the current of all
     soc_pct = 30                    # also temperature_c, temperature_sensors, reports_soc, current_offset_a, seed,
                                     # current_noise_a, voltage_noise_v, capacity_spread_pct, balance_a, protections
     [[battery]]                     # one that differs
@@ -50,7 +50,7 @@ the unit that ends its name; current > 0 charges. Every key but those marked * m
     always = { atc = false, reasons = ["lost_battery"], alarms = { BmsCable = 2 } }
 
 What happens (`do`): load, charger, disobey, sun, ambient; unplug, replug, flaky, leak, worsen, break_sensor,
-heal_sensors, switches; set (a setting, an action or the SoC), remote, stick (an output); stop_main, stall_main,
+heal_sensors, switches; vbat, shunt; set (a setting, an action or the SoC), remote, stick (an output); stop_main, stall_main,
 start_main, stop_outputs, start_outputs, reboot, clock (the wall clock jumps), begin_update.
 
 What is expected, one of

@@ -6,6 +6,7 @@ from smallbms.drivers.simulated import Build, Sensors, SimulatedBattery
 from smallbms.drivers.simulated_board import board_protections
 from smallbms.model import BankSpec, Member
 from smallbms.scenario.format import Scenario
+from smallbms.scenario.meters import Meters
 from smallbms.scenario.stage import Stage
 from smallbms.scenario.tables import LoadTable
 from smallbms.simulation.bank import SimulatedBank
@@ -22,9 +23,10 @@ def stage(scenario: Scenario) -> Stage:
     sensors = bank.temperature_sensors > 0
     spec = BankSpec(
         members=tuple(Member(number=n, model=model, temperature_sensors=sensors) for n in range(1, bank.batteries + 1)),
-        series=bank.series,
+        series=None if bank.vbat else bank.series,
     )
-    return Stage(_world(scenario), spec, scenario.settings, reports_soc=bank.reports_soc)
+    meters = Meters(vbat=bank.vbat, shunt=bank.shunt)
+    return Stage(_world(scenario), spec, scenario.settings, reports_soc=bank.reports_soc, meters=meters)
 
 
 def _world(scenario: Scenario) -> World:

@@ -19,6 +19,8 @@ EVENTS: dict[str, type[Event]] = {
     "break_sensor": world_events.BreakSensor,
     "heal_sensors": world_events.HealSensors,
     "switches": world_events.Switches,
+    "vbat": world_events.SetVbat,
+    "shunt": world_events.SetShunt,
     "set": system_events.Set,
     "remote": system_events.Remote,
     "stick": system_events.Stick,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
@@ -15,7 +14,7 @@ from smallbms.core.state import EngineState, Inputs
 from smallbms.door import Door
 from smallbms.errors import OutputError
 from smallbms.memory import ENGINE, SETTINGS, Memory
-from smallbms.model import BankSpec, BatteryReading, Decision, Measurement, Outputs, Reason
+from smallbms.model import BankSpec, Decision, Measurement, Outputs, Reason
 from smallbms.outputs.protocol import (
     Arm,
     Code,
@@ -74,16 +73,19 @@ class MainProcess:
     def state(self) -> EngineState:
         return self._state
 
-    def step(self, readings: Mapping[int, BatteryReading], now_s: float, wall_s: float) -> Decision:
-        """Decide on the newest readings (those of a silent battery are missing), command the outputs, remember."""
-        known = self._measurement.readings
+    def step(self, new: Measurement, now_s: float, wall_s: float) -> Decision:
+        """Decide on what is new (the readings of a silent battery are missing), command the outputs, remember."""
+        known, readings = self._measurement.readings, new.readings
         replaced = {
             number: known[number]
             for number, reading in readings.items()
             if number in known and known[number].cells_taken_at_s != reading.cells_taken_at_s
         }
         self._measurement = Measurement(
-            readings={**known, **readings}, previous={**self._measurement.previous, **replaced}
+            readings={**known, **readings},
+            previous={**self._measurement.previous, **replaced},
+            vbat_v=new.vbat_v,
+            shunt=new.shunt,
         )
         changes = self.door.take()
         inputs = Inputs(

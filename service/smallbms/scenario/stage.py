@@ -9,9 +9,10 @@ from typing import Final
 from smallbms.drivers.simulated import SimulatedBattery
 from smallbms.errors import OutputError, SettingsError
 from smallbms.memory import SETTINGS
-from smallbms.model import BankSpec, BatteryReading, Decision
+from smallbms.model import BankSpec, BatteryReading, Decision, Measurement
 from smallbms.scenario.figures import Sample
 from smallbms.scenario.main_process import MainProcess, Shelf
+from smallbms.scenario.meters import Meters
 from smallbms.scenario.outputs_process import OutputsProcess
 from smallbms.settings import Settings, to_json
 from smallbms.simulation.world import Flow, World
@@ -22,10 +23,19 @@ VERSION: Final = "1.0"
 
 
 class Stage:
-    """Everything that moves; `world`, `outputs` and `wall_shift_s` may be changed between `move` and `act`."""
+    """Everything that moves; `world`, `meters`, `outputs`, `wall_shift_s` may be changed between `move` and `act`."""
 
-    def __init__(self, world: World, spec: BankSpec, settings: Settings, *, reports_soc: bool = True) -> None:
+    def __init__(
+        self,
+        world: World,
+        spec: BankSpec,
+        settings: Settings,
+        *,
+        reports_soc: bool = True,
+        meters: Meters | None = None,
+    ) -> None:
         self.world = world
+        self.meters = meters or Meters()
         self.outputs = OutputsProcess()
         self.wall_shift_s = 0.0
         self._said: list[str] = []
@@ -125,7 +135,7 @@ class Stage:
         self.outputs.tick(self.now_s)
         if self._main is not None and self._time_s >= self._stalled_until_s:
             answered = read and self._main.decision is not None  # its first step comes before any battery's answer
-            decision = self._main.step(self._readings() if answered else {}, self.now_s, self.wall_s)
+            decision = self._main.step(self._measured(answered=answered), self.now_s, self.wall_s)
             self._limits = decision.cvl_v, decision.ccl_a, decision.dcl_a
         batteries = self.world.bank.batteries
         cells_v = [cell_v for battery in batteries for cell_v in battery.true_cell_voltages_v]
@@ -147,6 +157,13 @@ class Stage:
     def _step_world(self, dt_s: float) -> Flow:
         pins, (cvl_v, ccl_a, dcl_a) = self.outputs.pins, self._limits
         return self.world.step(dt_s, atc=pins.atc, atd=pins.atd, cvl_v=cvl_v, ccl_a=ccl_a, dcl_a=dcl_a)
+
+    def _measured(self, *, answered: bool) -> Measurement:
+        return Measurement(
+            readings=self._readings() if answered else {},
+            vbat_v=self.meters.vbat_v(self._flow),
+            shunt=self.meters.shunt_reading(self._flow, self.now_s),
+        )
 
     def _readings(self) -> Mapping[int, BatteryReading]:
         readings = {n: r for n, r in self.world.readings(self.now_s).items() if not self._silent(n)}

@@ -37,9 +37,11 @@ class HeadTable(Table):
 
 
 class BankTable(Table):
-    """[bank]: equal batteries, and how they see themselves."""
+    """[bank]: equal batteries, how they see themselves, what is measured beside them; `vbat` finds the series."""
 
     model: str = text()
+    vbat: bool = flag(False)
+    shunt: bool = flag(False)
     batteries: int = within(1, LARGEST_BANK, default=1)
     series: int = within(1, 4, default=1)
     soc_pct: float = within(0, 100, "%", default=50.0)

@@ -146,6 +146,25 @@ class HealSensors(Event):
         stage.battery(self.battery).heal_sensors()
 
 
+class SetVbat(Event):
+    """Vbat shows `value` from now on; without one what is there."""
+
+    value: float | None = Field(default=None, allow_inf_nan=True, description="a number")
+
+    def happen(self, stage: Stage) -> None:
+        stage.meters.wrong_v = self.value
+
+
+class SetShunt(Event):
+    """The shunt shows `factor` times its current, −1 = turned round; mute, it shows nothing any more."""
+
+    factor: float = within(-10, 10, default=1.0)
+    mute: bool = flag(False)
+
+    def happen(self, stage: Stage) -> None:
+        stage.meters.shunt_factor = None if self.mute else self.factor
+
+
 class Switches(Event):
     """A battery's own switches are opened or closed by hand."""
 
