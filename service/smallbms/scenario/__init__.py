@@ -50,8 +50,8 @@ the unit that ends its name; current > 0 charges. Every key but those marked * m
     always = { atc = false, reasons = ["lost_battery"], alarms = { BmsCable = 2 } }
 
 What happens (`do`): load, charger, disobey, sun, ambient; unplug, replug, flaky, leak, worsen, break_sensor,
-heal_sensors, switches; vbat, shunt; set (a setting, an action or the SoC), remote, stick (an output); stop_main, stall_main,
-start_main, stop_outputs, start_outputs, reboot, clock (the wall clock jumps), begin_update.
+heal_sensors, switches; vbat, shunt; set (a setting, an action or the SoC), remote, stick (an output); stop_main,
+stall_main, start_main, stop_outputs, start_outputs, reboot, clock (the wall clock jumps), begin_update.
 
 What is expected, one of
     always      every condition holds at every moment of the window
