@@ -56,7 +56,7 @@ def read_batteries(given: object, drivers: Collection[str], faults: list[str]) -
     batteries: dict[int, Battery] = {}
     for number, table in enumerate(given, 1):
         driver = table.get("driver") if isinstance(table, dict) else None
-        if isinstance(driver, str) and driver not in (*drivers, *WIRES):
+        if isinstance(driver, str) and driver not in WIRES and driver not in drivers:
             faults.append(f"{_where(number)} {refusal('driver', driver, ', '.join([*drivers, *WIRES]))}")
         battery = read_table(WIRES.get(str(driver), SerialBattery), table, _where(number), faults)
         if battery is not None:

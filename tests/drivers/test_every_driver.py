@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import asdict
 from typing import Any
 
@@ -180,6 +182,31 @@ def test_nothing_read_is_no_reading() -> None:
         first = capture.exchanges[0]
         find_request(driver, first.what).decode(first.reply, 1.0)
         assert driver.reading() is None
+
+
+@pytest.mark.parametrize("name", drivers.available())
+def test_a_driver_is_found_by_its_name_alone(name: str) -> None:
+    """Its file bears its name, so that the others need not be imported."""
+    assert drivers.find(name) is drivers.available()[name]
+
+
+@pytest.mark.parametrize("name", ["", "jk_pb", "jdb", "base", "simulated", "no such.file", "../jbd"])
+def test_what_is_no_driver_is_not_found(name: str) -> None:
+    assert drivers.find(name) is None
+    assert name not in drivers.Addressed()
+
+
+def test_who_may_share_a_line_is_known_of_every_driver() -> None:
+    addressed = drivers.Addressed()
+    assert dict(addressed) == {name: driver.INFO.addressed for name, driver in drivers.available().items()}
+    assert len(addressed) == len(drivers.available())
+
+
+def test_one_driver_is_taken_without_the_others() -> None:
+    code = "import sys; from smallbms import drivers; drivers.make('jbd', port='/dev/a'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "smallbms.drivers.jbd" in done.stdout.split()
+    assert not {"smallbms.drivers.daly", "smallbms.drivers.jk_pb"} & set(done.stdout.split())
 
 
 def test_an_unknown_driver_is_named_with_the_known_ones() -> None:

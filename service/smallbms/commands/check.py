@@ -58,9 +58,9 @@ async def check(arguments: Namespace) -> int:
     return 1 if report.faults else 0
 
 
-def known_drivers() -> dict[str, bool]:
-    """Every driver by name, and whether several batteries may share its line."""
-    return {name: driver.INFO.addressed for name, driver in drivers.available().items()}
+def known_drivers() -> Mapping[str, bool]:
+    """Every driver by name, and whether several batteries may share its line; each is imported when it is asked for."""
+    return drivers.Addressed()
 
 
 def line_rounds(config: Config) -> dict[str, Round]:

@@ -29,5 +29,5 @@ def make_board(name: str, state: Callable[[], BatteryReading]) -> EmulatedBoard:
 
 async def play(name: str, path: Path, state: Callable[[], BatteryReading]) -> None:
     """A battery behind `path`, at its protocol's pace, until cancelled. Raises OSError if no port can be made there."""
-    baud = drivers.available()[name].INFO.baud
+    baud = drivers.make(name, port=str(path)).INFO.baud
     await PtyServer(make_board(name, state), path, baud=baud).run()
