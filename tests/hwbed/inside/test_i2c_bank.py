@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+from pathlib import Path
 
 import pytest
 
+from integration.harness import BOTH_ON, System
+from integration.programs import wait_for
 from links.hurried import hurry
 from links.i2c_bank import Charge, charged_with_troubles
 from links.i2c_bench import Bench
@@ -13,6 +17,16 @@ from smallbms.links.i2c_bus import I2cDevice, pulse
 
 from .cp2112 import Cp2112
 from .gpio_sim import GpioSim
+
+TABLE = """
+[[battery]]
+driver = "bq76952"
+model = "own"
+port = "{port}"
+mux = 0x70
+channel = {channel}
+sense_mohm = 0.5
+"""
 
 
 def test_a_bank_comes_level_whatever_the_bus_does() -> None:
@@ -25,6 +39,32 @@ def test_a_bank_comes_level_whatever_the_bus_does() -> None:
             await charged_with_troubles(charge, 4.0)
 
     hurry(run)
+
+
+async def test_the_main_process_reads_bleeds_and_lets_go_of_a_bank(tmp_path: Path) -> None:
+    """In real time: a chip is reset, a cell is bled at the end of a charge, and nothing is bled once it has ended."""
+    bench = Bench(3)
+    for number in bench.chips:
+        bench.set(number, current_a=2.0)
+    with Cp2112(bench.bus) as bridge:
+        tables = [TABLE.format(port=bridge.path, channel=channel) for channel in range(3)]
+        system = System(tmp_path, batteries=0, extra="".join(tables) + "[model.own]\ncells = 16\ncapacity_ah = 100\n")
+        try:
+            await system.start()
+            await system.shows({"/Dc/0/Current": 6.0, "/System/NrOfBatteries": 3, "/System/MaxCellVoltage": 3.315})
+            for number in bench.chips:
+                level = [3.5] * 15 + [3.52 + number / 1000]
+                bench.set(number, cell_voltages_v=tuple(level))
+            await wait_for(lambda: all(chip.bleeding == {16} for chip in bench.chips.values()), "bleeding")
+            bench.chips[2].reset()
+            await wait_for(lambda: bench.chips[2].configured == 2, "a chip that is set up anew")
+            await system.shows({**BOTH_ON, "/System/MaxCellVoltage": 3.523, "/Balancer/Status": 2})
+            assert bench.chips[1].configured == 1
+            system.main.send(signal.SIGTERM)
+            await wait_for(lambda: not any(chip.bleeding for chip in bench.chips.values()), "the end of bleeding", 5.0)
+            assert bench.mux.control == 0
+        finally:
+            await system.stop()
 
 
 def test_no_descriptor_is_left_open() -> None:
