@@ -93,8 +93,8 @@ def test_each_state_is_a_fault_in_its_direction(at: int, low: set[Fault], high: 
         (AT_STATUS_1, 5, {Fault.DISCHARGE_HOT}),
         (AT_STATUS_1, 6, {Fault.CHARGE_HOT}),
         (AT_STATUS_1, 7, {Fault.PACK_LOW}),
-        *[(AT_STATUS_2, bit, set() if bit < 4 else BROKEN) for bit in range(8)],
-        *[(AT_STATUS_3, bit, set() if bit in (0, 3, 5, 6, 7) else BROKEN) for bit in range(8)],
+        *[(AT_STATUS_2, bit, set() if bit < 4 else {Fault.UNNAMED}) for bit in range(8)],
+        *[(AT_STATUS_3, bit, set() if bit in (0, 3, 5, 6, 7) else {Fault.UNNAMED}) for bit in range(8)],
         *[(AT_STATUS_4, bit, BROKEN) for bit in range(8)],
         *[(AT_STATUS_5, bit, BROKEN) for bit in range(8)],
     ],
@@ -130,6 +130,19 @@ def test_what_the_battery_asks_for_is_its_switches(status: int, on: tuple[bool, 
     assert reading is not None
     assert (reading.charge_switch_on, reading.discharge_switch_on) == on
     assert (reading.charge_limit_a, reading.discharge_limit_a, reading.charge_voltage_limit_v) == (37.0, 37.0, 53.2)
+
+
+@pytest.mark.parametrize(("enables", "faults"), [(0xC0, {Fault.CHARGE_COLD}), (0x80, COLD)])
+def test_a_cold_battery_that_enables_discharging_is_only_against_charging(enables: int, faults: set[Fault]) -> None:
+    driver = Pylontech(key="pylontech")
+    take(driver, "alarms", with_byte(AT_SENSORS, 1))
+    take(driver, "analog values", analog())
+    take(driver, "charge management", bytes((2,)) + words(53200, 45000, 370, -370) + bytes((enables,)))
+    reading = driver.reading()
+    assert reading is not None
+    assert reading.faults == faults
+    take(driver, "alarms", with_byte(AT_STATUS_1, 1 << 5))
+    assert (driver.reading() or reading).faults == {Fault.DISCHARGE_HOT}  # said in so many words
 
 
 @pytest.mark.parametrize(

@@ -65,13 +65,14 @@ HOT = {Fault.CHARGE_HOT, Fault.DISCHARGE_HOT}
 COLD = {Fault.CHARGE_COLD, Fault.DISCHARGE_COLD}
 OVER = {Fault.CHARGE_OVER_CURRENT, Fault.DISCHARGE_OVER_CURRENT}
 BROKEN = {Fault.INTERNAL}
-SAID: set[Fault] = set()
+NAMELESS = {Fault.UNNAMED}
+SAID: set[Fault] = set()  # a warning or a state
 
 EVERY_BIT = (
-    (BROKEN, BROKEN, BROKEN, BROKEN, {Fault.CELL_IMBALANCE}, BROKEN, BROKEN, BROKEN),
+    (BROKEN, {Fault.TEMPERATURE_SENSOR}, BROKEN, BROKEN, {Fault.CELL_IMBALANCE}, BROKEN, BROKEN, BROKEN),
     (SAID, {Fault.CELL_HIGH}, SAID, {Fault.CELL_LOW}, SAID, {Fault.PACK_HIGH}, SAID, {Fault.PACK_LOW}),
     (SAID, {Fault.CHARGE_HOT}, SAID, {Fault.CHARGE_COLD}, SAID, {Fault.DISCHARGE_HOT}, SAID, {Fault.DISCHARGE_COLD}),
-    (SAID, HOT, SAID, COLD, HOT, SAID, SAID, BROKEN),
+    (SAID, HOT, SAID, COLD, {Fault.BOARD_HOT}, SAID, SAID, BROKEN),
     (
         SAID,
         {Fault.CHARGE_OVER_CURRENT},
@@ -82,10 +83,25 @@ EVERY_BIT = (
         OVER,
         {Fault.SHORT_CIRCUIT},
     ),
-    ({Fault.PACK_HIGH}, SAID, SAID, {Fault.PACK_LOW}, {Fault.CELL_LOW} | BROKEN, BROKEN, BROKEN, BROKEN),
-    (SAID, SAID, SAID, SAID, SAID, SAID, BROKEN, BROKEN),
-    (BROKEN, SAID, SAID, SAID, SAID, SAID, SAID, BROKEN),
+    ({Fault.PACK_HIGH}, SAID, SAID, {Fault.PACK_LOW}, {Fault.CELL_LOW} | BROKEN, BROKEN, BROKEN, NAMELESS),
+    (SAID, SAID, SAID, SAID, SAID, SAID, NAMELESS, NAMELESS),
+    (BROKEN, SAID, SAID, SAID, SAID, SAID, SAID, NAMELESS),
 )
+WARNED = {  # by event and bit; no other bit warns
+    (2, 0): {Fault.CELL_HIGH},
+    (2, 2): {Fault.CELL_LOW},
+    (2, 4): {Fault.PACK_HIGH},
+    (2, 6): {Fault.PACK_LOW},
+    (3, 0): {Fault.CHARGE_HOT},
+    (3, 2): {Fault.CHARGE_COLD},
+    (3, 4): {Fault.DISCHARGE_HOT},
+    (3, 6): {Fault.DISCHARGE_COLD},
+    (4, 0): HOT,
+    (4, 2): COLD,
+    (4, 5): {Fault.BOARD_HOT},
+    (5, 0): {Fault.CHARGE_OVER_CURRENT},
+    (5, 2): {Fault.DISCHARGE_OVER_CURRENT},
+}
 
 
 @pytest.mark.parametrize(
@@ -93,7 +109,9 @@ EVERY_BIT = (
     [(number, bit, faults) for number, row in enumerate(EVERY_BIT, 1) for bit, faults in enumerate(row)],
 )
 def test_each_bit_of_each_event(event: int, bit: int, faults: set[Fault]) -> None:
-    assert read(alarms=with_bytes(AT_EVENT_1 + EVENTS[event - 1], 1 << bit)).faults == faults
+    reading = read(alarms=with_bytes(AT_EVENT_1 + EVENTS[event - 1], 1 << bit))
+    assert reading.faults == faults
+    assert reading.warnings == WARNED.get((event, bit), set())
 
 
 @given(events=st.tuples(*[st.integers(min_value=0, max_value=0xFF)] * 6))

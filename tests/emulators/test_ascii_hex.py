@@ -45,6 +45,7 @@ SEPLOS = replace(
     soc_pct=60.0,
     soh_pct=99.0,
     balancing_cells=(1, 8),
+    warnings=frozenset({Fault.PACK_LOW}),
 )
 BOARDS: dict[str, tuple[Callable[..., AsciiHexBoard], BatteryReading]] = {
     "pylontech": (PylontechBoard, PYLONTECH),

@@ -14,7 +14,8 @@ from enum import IntEnum
 
 from smallbms.drivers.ascii_hex import AsciiHexDriver, Fields, only, temperature_c
 from smallbms.drivers.base import DriverInfo, Request, Want
-from smallbms.drivers.common import faults_of
+from smallbms.drivers.common import NO_FAULTS, faults_of
+from smallbms.drivers.faults import BOTH_COLD, BOTH_HOT, directed
 from smallbms.errors import FrameError
 from smallbms.model import BatteryReading, Identity
 from smallbms.words import Fault
@@ -36,10 +37,7 @@ BOARD_SENSORS = frozenset({1})
 ABSENT = 0xFFFF
 
 CELL = {BELOW: (Fault.CELL_LOW,), ABOVE: (Fault.CELL_HIGH,)}
-TEMPERATURE = {  # the state does not tell in which direction: both
-    BELOW: (Fault.CHARGE_COLD, Fault.DISCHARGE_COLD),
-    ABOVE: (Fault.CHARGE_HOT, Fault.DISCHARGE_HOT),
-}
+TEMPERATURE = {BELOW: BOTH_COLD, ABOVE: BOTH_HOT}
 CHARGE_CURRENT = dict.fromkeys((BELOW, ABOVE), (Fault.CHARGE_OVER_CURRENT,))
 DISCHARGE_CURRENT = dict.fromkeys((BELOW, ABOVE), (Fault.DISCHARGE_OVER_CURRENT,))  # it is negative: below is more
 PACK = {BELOW: (Fault.PACK_LOW,), ABOVE: (Fault.PACK_HIGH,)}
@@ -95,7 +93,7 @@ class Pylontech(AsciiHexDriver):
     def __init__(self, *, key: str, unit: int = 2, board_sensors: frozenset[int] = frozenset()) -> None:
         super().__init__(key=key, unit=unit, board_sensors=board_sensors | BOARD_SENSORS)
         self._analog: _Analog | None = None
-        self._faults: frozenset[Fault] = frozenset()
+        self._faults = self._by_sensors = NO_FAULTS
         self._management = _Management()
         self._at_s: dict[int, float] = {}  # by command, of what changes
         self._identity = Identity(key=key)
@@ -134,7 +132,7 @@ class Pylontech(AsciiHexDriver):
             remaining_ah=analog.remaining_ah,
             capacity_ah=analog.capacity_ah,
             cycles=analog.cycles,
-            faults=self._faults,
+            faults=self._faults | directed(self._by_sensors, discharging=asked.discharge_on),
             charge_limit_a=asked.charge_limit_a,
             discharge_limit_a=asked.discharge_limit_a,
             charge_voltage_limit_v=asked.charge_voltage_limit_v,
@@ -163,14 +161,16 @@ class Pylontech(AsciiHexDriver):
 
     def _take_alarms(self, fields: Fields, now_s: float) -> None:
         fields.take(2)  # flags, address
-        faults = _faults(fields.states(), CELL) | _faults(fields.states(), TEMPERATURE)
+        faults, by_sensors = _faults(fields.states(), CELL), _faults(fields.states(), TEMPERATURE)
         for meaning in (CHARGE_CURRENT, PACK, DISCHARGE_CURRENT):
             faults |= _faults(fields.take(1), meaning)
         first, second, third, *cells = fields.take(5)
         faults |= faults_of(first, STATUS_1)
-        if second & ~STATUS_2 or third & ~STATUS_3 or any(cells):
+        if any(cells):
             faults |= {Fault.INTERNAL}
-        self._faults = faults
+        if second & ~STATUS_2 or third & ~STATUS_3:
+            faults |= {Fault.UNNAMED}
+        self._faults, self._by_sensors = faults, by_sensors
         self._at_s[Command.ALARMS] = now_s
 
     def _take_management(self, fields: Fields, now_s: float) -> None:

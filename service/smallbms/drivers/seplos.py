@@ -4,18 +4,20 @@ Fields: SEPLOS BMS communication protocol 2.0, checked against captures. Only re
 its switches, from 0. Some firmware and the RS485 pins of the CAN socket have 9600. A board that is the master of
 others on the same line talks by itself: such a line cannot be shared.
 
-The states of single cells and sensors say what the alarm events say in whole, warnings included; a fault is what the
-board itself acts on. What an event does not name is the board's own.
+The states of single cells and sensors say what the alarm events say in whole: they only count if they say something
+else. A bit that no source names is against what the board's switches say.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from smallbms.drivers.ascii_hex import AsciiHexDriver, Fields, only, temperature_c
 from smallbms.drivers.base import DriverInfo, Request, Want
 from smallbms.drivers.common import bits
+from smallbms.drivers.faults import BOTH_COLD, BOTH_HOT
 from smallbms.errors import FrameError
 from smallbms.model import BatteryReading, Identity
 from smallbms.words import Fault
@@ -32,53 +34,44 @@ class Command(IntEnum):
 GROUP = b"\x01"
 CELL_SENSORS = 4  # then the environment and the switches
 STATES = frozenset({0x00, 0x01, 0x02})  # normal, low, high
-EVENTS = 14  # bytes from the first event to the eighth
+LAST_EVENT = 14  # bytes from the first event to the eighth
 CHARGE_ON, DISCHARGE_ON = 0x02, 0x01
 
-HOT = (Fault.CHARGE_HOT, Fault.DISCHARGE_HOT)  # of the environment or the board
-COLD = (Fault.CHARGE_COLD, Fault.DISCHARGE_COLD)
-OVER_CURRENT = (Fault.CHARGE_OVER_CURRENT, Fault.DISCHARGE_OVER_CURRENT)  # the direction is not told
-BROKEN = (Fault.INTERNAL,)
-SAID = ()  # a warning or a state
 
-EVENT_FAULTS = (  # by event and bit
-    (BROKEN, BROKEN, BROKEN, BROKEN, (Fault.CELL_IMBALANCE,), BROKEN, BROKEN, BROKEN),
-    (
-        SAID,
-        (Fault.CELL_HIGH,),
-        SAID,
-        (Fault.CELL_LOW,),
-        SAID,
-        (Fault.PACK_HIGH,),
-        SAID,
-        (Fault.PACK_LOW,),
-    ),
-    (
-        SAID,
-        (Fault.CHARGE_HOT,),
-        SAID,
-        (Fault.CHARGE_COLD,),
-        SAID,
-        (Fault.DISCHARGE_HOT,),
-        SAID,
-        (Fault.DISCHARGE_COLD,),
-    ),
-    (SAID, HOT, SAID, COLD, HOT, SAID, SAID, BROKEN),  # bit 6: heating; bit 7: the second protection
-    (
-        SAID,
-        (Fault.CHARGE_OVER_CURRENT,),
-        SAID,
-        (Fault.DISCHARGE_OVER_CURRENT,),
-        OVER_CURRENT,
-        (Fault.SHORT_CIRCUIT,),
-        OVER_CURRENT,
-        (Fault.SHORT_CIRCUIT,),
-    ),
-    # charger too high, pause in charging, capacity warned of and used up, cells too low to be charged, …
-    ((Fault.PACK_HIGH,), SAID, SAID, (Fault.PACK_LOW,), (Fault.CELL_LOW, *BROKEN), BROKEN, BROKEN, BROKEN),
-    (SAID, SAID, SAID, SAID, SAID, SAID, BROKEN, BROKEN),  # balancing and its pauses, waiting for a charger
-    (BROKEN, SAID, SAID, SAID, SAID, SAID, SAID, BROKEN),  # memory; clock, calibrations, charging held back
+class Bit(NamedTuple):
+    """What a bit of an event means; a state means nothing here."""
+
+    faults: tuple[Fault, ...] = ()
+    warnings: tuple[Fault, ...] = ()
+
+
+def _levels(*faults: Fault) -> tuple[Bit, Bit]:
+    """A first level, at which the board only warns, and the protection."""
+    return Bit(warnings=faults), Bit(faults)
+
+
+STATE, BROKEN, NAMELESS = Bit(), Bit((Fault.INTERNAL,)), Bit((Fault.UNNAMED,))
+OVER_CURRENT = Bit((Fault.CHARGE_OVER_CURRENT, Fault.DISCHARGE_OVER_CURRENT))  # for a moment, in whichever direction
+SHORT_CIRCUIT = Bit((Fault.SHORT_CIRCUIT,))
+
+# fmt: off
+EVENTS: tuple[tuple[Bit, ...], ...] = (
+    (BROKEN, Bit((Fault.TEMPERATURE_SENSOR,)), BROKEN, BROKEN, Bit((Fault.CELL_IMBALANCE,)), BROKEN, BROKEN, BROKEN),
+    (*_levels(Fault.CELL_HIGH), *_levels(Fault.CELL_LOW), *_levels(Fault.PACK_HIGH), *_levels(Fault.PACK_LOW)),
+    (*_levels(Fault.CHARGE_HOT), *_levels(Fault.CHARGE_COLD),
+     *_levels(Fault.DISCHARGE_HOT), *_levels(Fault.DISCHARGE_COLD)),
+    # the environment; the switches; heating; the second protection
+    (*_levels(*BOTH_HOT), *_levels(*BOTH_COLD),
+     Bit((Fault.BOARD_HOT,)), Bit(warnings=(Fault.BOARD_HOT,)), STATE, BROKEN),
+    (*_levels(Fault.CHARGE_OVER_CURRENT), *_levels(Fault.DISCHARGE_OVER_CURRENT),
+     OVER_CURRENT, SHORT_CIRCUIT, OVER_CURRENT, SHORT_CIRCUIT),  # that end by themselves; that last
+    # charger too high, pause in charging, capacity low and used up, cells too low to be charged, output wrong
+    (Bit((Fault.PACK_HIGH,)), STATE, STATE, Bit((Fault.PACK_LOW,)), Bit((Fault.CELL_LOW, Fault.INTERNAL)),
+     BROKEN, BROKEN, NAMELESS),
+    (*[STATE] * 6, NAMELESS, NAMELESS),  # balancing and its pauses, waiting for a charger
+    (BROKEN, *[STATE] * 6, NAMELESS),  # memory; clock, calibrations, charging held back
 )
+# fmt: on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +91,7 @@ class _Telemetry:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Alarms:
     faults: frozenset[Fault]
+    warnings: frozenset[Fault]
     switches: int
     balancing_cells: tuple[int, ...]
     at_s: float
@@ -155,6 +149,7 @@ class Seplos(AsciiHexDriver):
             cycles=telemetry.cycles,
             balancing_cells=alarms.balancing_cells,
             faults=alarms.faults,
+            warnings=alarms.warnings,
         )
 
     def _take_telemetry(self, fields: Fields, now_s: float) -> None:
@@ -183,15 +178,17 @@ class Seplos(AsciiHexDriver):
         fields.take(2)  # flags, group
         states = fields.states() + fields.states() + fields.take(2)  # cells, sensors, current, voltage
         count = fields.unsigned(1)
-        if count < EVENTS:
-            raise FrameError(f"alarms with {count} events, at least {EVENTS} wanted")
+        if count < LAST_EVENT:
+            raise FrameError(f"alarms with {count} events, at least {LAST_EVENT} wanted")
         *events, switches, balancing_low, balancing_high, _system = fields.take(10)
         disconnected = any(fields.take(2))
-        faults = _event_faults((*events, *fields.take(2)))
+        told = _told((*events, *fields.take(2)))
+        faults = frozenset(fault for bit in told for fault in bit.faults)
         if disconnected or not STATES.issuperset(states):
             faults |= {Fault.INTERNAL}
         self._alarms = _Alarms(
             faults=faults,
+            warnings=frozenset(fault for bit in told for fault in bit.warnings),
             switches=switches,
             balancing_cells=bits(balancing_low | balancing_high << 8),
             at_s=now_s,
@@ -204,11 +201,13 @@ class Seplos(AsciiHexDriver):
         self._identity = Identity(key=self.key, model=model, firmware=f"{major}.{minor}")
 
 
-def _event_faults(events: tuple[int, ...]) -> frozenset[Fault]:
-    return frozenset(
-        fault
-        for event, meanings in zip(events, EVENT_FAULTS, strict=True)
-        for bit, meaning in enumerate(meanings)
-        if event >> bit & 1
-        for fault in meaning
+def _told(events: tuple[int, ...]) -> tuple[Bit, ...]:
+    """The bits that are set."""
+    return tuple(
+        [
+            meaning
+            for event, row in zip(events, EVENTS, strict=True)
+            for bit, meaning in enumerate(row)
+            if event >> bit & 1
+        ]
     )

@@ -8,7 +8,8 @@ from smallbms.drivers.seplos import (
     CELL_SENSORS,
     CHARGE_ON,
     DISCHARGE_ON,
-    EVENT_FAULTS,
+    EVENTS,
+    Bit,
     Command,
 )
 from smallbms.emulators.ascii_hex import AsciiHexBoard, counted, sensor, word
@@ -17,8 +18,8 @@ from smallbms.words import Fault
 
 HEAD = b"\x00\x01"  # flags, group
 MORE = b"\x0a"  # fields
-EVENTS = 20
-TOLD = {meaning[0] for row in EVENT_FAULTS for meaning in row if len(meaning) == 1}  # others as an internal fault
+CUSTOM = 20  # bytes of events and states
+TOLD = {bit.faults[0] for row in EVENTS for bit in row if len(bit.faults) == 1}  # others as an internal fault
 
 
 class SeplosBoard(AsciiHexBoard):
@@ -68,16 +69,22 @@ def _telemetry(state: BatteryReading) -> bytes:
 def _alarms(state: BatteryReading) -> bytes:
     cells, sensors = bytes(len(state.cell_voltages_v)), bytes(len(_sensors_c(state)))
     faults = frozenset([fault if fault in TOLD else Fault.INTERNAL for fault in state.faults])
-    events = [_event(faults, row) for row in EVENT_FAULTS]
+    events = [_event(faults, state.warnings, row) for row in EVENTS]
     switches = (state.charge_switch_on is not False) * CHARGE_ON
     switches |= (state.discharge_switch_on is not False) * DISCHARGE_ON
     balancing = sum(1 << (cell - 1) for cell in state.balancing_cells or ())
     return (
-        bytes((len(cells), *cells, len(sensors), *sensors, 0, 0, EVENTS, *events[:6], switches))
+        bytes((len(cells), *cells, len(sensors), *sensors, 0, 0, CUSTOM, *events[:6], switches))
         + balancing.to_bytes(2, "little")
         + bytes((0, 0, 0, *events[6:], *[0] * 6))
     )
 
 
-def _event(faults: frozenset[Fault], row: tuple[tuple[Fault, ...], ...]) -> int:
-    return sum(1 << bit for bit, meaning in enumerate(row) if len(meaning) == 1 and meaning[0] in faults)
+def _event(faults: frozenset[Fault], warnings: frozenset[Fault], row: tuple[Bit, ...]) -> int:
+    """The bits that say these, and nothing else."""
+    return sum(
+        1 << number
+        for number, bit in enumerate(row)
+        if (len(bit.faults) == 1 and faults.issuperset(bit.faults))
+        or (bit.warnings and warnings.issuperset(bit.warnings))
+    )
