@@ -1,6 +1,7 @@
-"""Switch on a GX of the tests and log in: python tests/gx [--install]
+"""Switch on a GX of the tests and log in: python tests/gx [--install | --roots]
 
 This version is on a stick in it, a battery at its USB port. The end of the shell switches it off; nothing is kept.
+With --roots nothing is switched on: what GXs of the tests boot is built, if it is not there.
 """
 
 from __future__ import annotations
@@ -21,8 +22,13 @@ from gx.site import Site
 def main() -> int:
     parser = argparse.ArgumentParser(prog="gx", description=__doc__)
     parser.add_argument("--install", action="store_true", help="install this version")
+    parser.add_argument("--roots", action="store_true", help="only build what is booted")
+    options = parser.parse_args()
+    if options.roots:
+        print(root.venus(), root.armv7(), sep="\n")
+        return 0
     with tempfile.TemporaryDirectory(prefix="smallbms-gx-") as folder:
-        return asyncio.run(_visit(Path(folder), install=parser.parse_args().install))
+        return asyncio.run(_visit(Path(folder), install=options.install))
 
 
 async def _visit(folder: Path, *, install: bool) -> int:
