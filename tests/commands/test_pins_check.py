@@ -31,7 +31,7 @@ class Bench:
         self.folder = folder
         self.pins_file = folder / "pins.json"
         self.config_file = folder / "smallbms.toml"
-        self.runtime = folder / "runtime-home" / "smallbms"
+        self.runtime = folder / "run"
         self.socket = self.runtime / "outputs.sock"
         self.said = ""
         self._capsys = capsys
@@ -76,18 +76,20 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     keys, terminal = os.openpty()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime-home"))
-    monkeypatch.setattr("smallbms.places._ROOT", tmp_path)
     with open(terminal, encoding="utf-8") as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
-        yield Bench(tmp_path, capsys, keys)
+        made = Bench(tmp_path, capsys, keys)
+        # never an outputs process of this machine
+        monkeypatch.setattr(pins_check, "runtime_candidates", lambda environ: (made.runtime,))
+        monkeypatch.setattr(pins_check, "BEAT_S", 0.05)
+        yield made
     os.close(keys)
 
 
 @pytest.fixture
 async def outputs(bench: Bench) -> AsyncIterator[Program]:
     """The outputs process of a supervisor, which nobody commands."""
-    bench.runtime.mkdir(parents=True)
+    bench.runtime.mkdir()
     program = Program(bench.folder, "smallbms.outputs", "--socket", str(bench.socket))
     await program.start()
     await program.said("smallbms-outputs at")
@@ -221,7 +223,10 @@ async def test_an_output_that_fails_says_why(bench: Bench) -> None:
     assert f"{TRIALS[1].name}: switched on, it reads back on, its contact reads nothing; switched off, " in said
 
 
-async def test_an_outputs_process_that_dies_is_said(bench: Bench, outputs: Program) -> None:
+async def test_an_outputs_process_that_dies_is_said(
+    bench: Bench, outputs: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pins_check, "OBEYED_S", 0.5)
     checking = bench.start()
     await bench.answers("Switch it on?")
     await bench.asked(f"Is {TRIALS[0].name} on now?")
