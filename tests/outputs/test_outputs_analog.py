@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from outputs_process import Outputs, Talker, wait_until
+from outputs_process import DEADLINE_S, Outputs, Talker, wait_until
 
 from smallbms.outputs.analog import AnalogRemote
 from smallbms.outputs.pinout import LineConfig, RemoteConfig
@@ -80,7 +81,7 @@ def test_off_acts_without_a_command_and_an_unread_terminal_says_nothing(outputs:
 
 def test_a_converter_that_hangs_holds_nobody_up_and_counts_as_off(outputs: Outputs, adc: Adc) -> None:
     adc.show(0.0, 0.0)
-    outputs.start(silence_s=60.0)
+    process = outputs.start(silence_s=60.0)
     talker = outputs.control()
     assert talker.beat()["state"]["remote"]["on"]
     adc.file(0).unlink()
@@ -94,6 +95,8 @@ def test_a_converter_that_hangs_holds_nobody_up_and_counts_as_off(outputs: Outpu
     state = talker.beat()["state"]
     assert state["errors"] == {"remote": "no conversion has ended for 1 s"}
     assert not state["applied"]["atd"]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(DEADLINE_S) == 0
 
 
 def test_one_terminal_is_enough(tmp_path: Path) -> None:
