@@ -15,13 +15,20 @@ from smallbms import drivers
 from smallbms.emulators.board import EmulatedBoard, Mishap, SharedLine
 from smallbms.emulators.daly import DalyBoard
 from smallbms.emulators.jk_pb import JkPbBoard
+from smallbms.emulators.pylontech import PylontechBoard
+from smallbms.emulators.seplos import SeplosBoard
 from smallbms.links.base import LinkFault
 from smallbms.links.schedule import SILENT_AFTER
 from smallbms.model import BatteryReading
 
 from .rig import STATE, Rig, make_rig, running, until
 
-BOARDS: Mapping[str, Callable[..., EmulatedBoard]] = {"daly": DalyBoard, "jk-pb": JkPbBoard}
+BOARDS: Mapping[str, Callable[..., EmulatedBoard]] = {
+    "daly": DalyBoard,
+    "jk-pb": JkPbBoard,
+    "pylontech": PylontechBoard,
+    "seplos": SeplosBoard,
+}
 EVERY_BOARD = pytest.mark.parametrize("name", BOARDS)
 
 
@@ -47,12 +54,12 @@ def heard(rig: Rig, *numbers: int) -> bool:
 @EVERY_BOARD
 @pytest.mark.parametrize("mishap", [Mishap.NONE, Mishap.ECHO])
 async def test_each_is_read_as_itself(tmp_path: Path, name: str, mishap: Mishap) -> None:
-    boards = boards_of(name, 1, 2, 5)
+    boards = boards_of(name, 2, 3, 5)
     for board in boards.values():
         board.mishaps = mishap
     rig = rig_of(tmp_path, name, boards)
     async with running(rig.server.run, rig.line.run):
-        await until(lambda: heard(rig, 10, 20, 50))
+        await until(lambda: heard(rig, 20, 30, 50))
     assert all(reading.current_a == -number / 10 for number, reading in rig.readings)
     assert all(reading.cell_voltages_v == STATE.cell_voltages_v for _, reading in rig.readings)
     assert rig.line.health.errors == {}
@@ -60,17 +67,17 @@ async def test_each_is_read_as_itself(tmp_path: Path, name: str, mishap: Mishap)
 
 @EVERY_BOARD
 async def test_one_that_falls_silent_is_missed_alone_and_heard_again(tmp_path: Path, name: str) -> None:
-    boards = boards_of(name, 1, 2)
+    boards = boards_of(name, 2, 3)
     rig = rig_of(tmp_path, name, boards)
     async with running(rig.server.run, rig.line.run):
-        await until(lambda: heard(rig, 10, 20))
-        boards[2].mishaps = Mishap.SILENT
+        await until(lambda: heard(rig, 20, 30))
+        boards[3].mishaps = Mishap.SILENT
         await until(lambda: rig.line.health.errors.get(LinkFault.SILENCE, 0) >= SILENT_AFTER)
         rig.readings.clear()
         await rig.another_reading(3)
-        assert {number for number, _ in rig.readings} == {10}
-        boards[2].mishaps = Mishap.NONE
-        await until(lambda: heard(rig, 20))
+        assert {number for number, _ in rig.readings} == {20}
+        boards[3].mishaps = Mishap.NONE
+        await until(lambda: heard(rig, 30))
 
 
 async def test_a_board_is_left_alone_as_long_as_it_wants_after_each_answer(tmp_path: Path) -> None:
