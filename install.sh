@@ -69,8 +69,10 @@ venv() {
     "$python" -c 'import venv, ensurepip' 2>/dev/null || need "python-venv-is-missing=python3-venv"
     say "making $dir with $("$python" --version)"
     "$python" -m venv "$dir"
-    "$dir/bin/python" -m pip -q --disable-pip-version-check install -e ".$extra" 2>&1 | grep -vE '^WARNING: Location|^ |^$' || true
-    "$dir/bin/smallbms" --version >/dev/null
+    if ! "$dir/bin/python" -m pip -q --disable-pip-version-check install -e ".$extra" >"$dir/pip.log" 2>&1; then
+        cat "$dir/pip.log" >&2
+        exit 1
+    fi
     printf '%s' "$stamp" >"$dir/.made"
 }
 
