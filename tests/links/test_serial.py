@@ -126,6 +126,21 @@ async def test_silence_is_logged_once_and_so_is_its_end(tmp_path: Path, caplog: 
     assert logged(caplog, logging.WARNING) == [f"battery 1: silent on {rig.path}"]
 
 
+async def test_a_part_that_is_never_told_is_named_and_so_is_its_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="smallbms.links.serial")
+    board = jbd_board()
+    rig = make_rig(tmp_path, board)
+    async with running(rig.server.run, rig.line.run):
+        await rig.another_reading()
+        board.payloads[0x04] = b""
+        await until(lambda: rig.line.health.errors.get(LinkFault.BAD_FRAME, 0) >= SILENT_AFTER + 2)
+        assert logged(caplog, logging.WARNING) == ["battery 1, cell voltages: no good answer, though others come"]
+        board.payloads.clear()
+        await until(lambda: logged(caplog, logging.INFO) == ["battery 1, cell voltages: works again"])
+
+
 async def test_an_adapter_may_be_unplugged_and_come_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="smallbms.links.serial")
     rig = make_rig(tmp_path, jbd_board())

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Generator, Mapping
 from typing import TypeVar
 
-from smallbms.drivers.base import Driver
+from smallbms.drivers.base import Driver, Request
 from smallbms.errors import FrameError, LinkError
 from smallbms.links.base import BACK_OFF_S, LinkFault, LinkHealth
 from smallbms.links.port import NO_ANSWER, Answer, Exchange, Pause, Port, Script, opened
-from smallbms.links.schedule import Schedule, Slot
+from smallbms.links.schedule import SILENT_AFTER, Schedule, Slot
 from smallbms.links.timing import ATTEMPTS, time_out_s
 from smallbms.model import BatteryReading
 from smallbms.trouble import TroubleLog
@@ -56,6 +56,7 @@ class SerialLine:
         self._open = False
         self._frames_ok = 0
         self._errors: Counter[LinkFault] = Counter()
+        self._missed: Counter[tuple[int, str]] = Counter()  # in a row, by battery and what was asked
         self._last_error = ""
         self._took_s: dict[int, float] = {}
         self._quiet_until_s = 0.0  # as the board that was asked last wants it
@@ -143,9 +144,17 @@ class SerialLine:
             if fault is LinkFault.SILENCE:
                 break  # the rest would cost a time-out each
             good = good or fault is None
+        if good and self._missed:
+            self._warn(number)
         if good and (reading := self._units[number].reading()):
             self._on_reading(number, reading)
         return good
+
+    def _warn(self, number: int) -> None:
+        """Of what a battery does not tell, though it tells the rest."""
+        for (whose, what), times in self._missed.items():
+            if whose == number and times >= SILENT_AFTER:
+                self._trouble.failure(f"battery {number}, {what}", "no good answer, though others come")
 
     def _made(self, slot: Slot) -> tuple[Exchange, ...]:
         driver = self._units[slot.number]
@@ -168,21 +177,24 @@ class SerialLine:
             if answer.data:
                 break
         if not answer.data:
-            return self._fault(number, LinkFault.SILENCE, f"no answer to the request for {request.what}")
+            return self._fault(number, request, LinkFault.SILENCE, f"no answer to the request for {request.what}")
         if answer.lacking:
             text = f"half an answer to the request for {request.what}: {len(answer.data)} bytes"
-            return self._fault(number, LinkFault.HALF_FRAME, text)
+            return self._fault(number, request, LinkFault.HALF_FRAME, text)
         try:
             request.decode(answer.data, answer.at_s)
         except FrameError as error:
-            return self._fault(number, LinkFault.BAD_FRAME, f"{request.what}: {error}")
+            return self._fault(number, request, LinkFault.BAD_FRAME, f"{request.what}: {error}")
         self._frames_ok += 1
         if self._trouble:
             self._trouble.recovery(self._path)
+        if self._missed.pop((number, request.what), 0) >= SILENT_AFTER:
+            self._trouble.recovery(f"battery {number}, {request.what}")
         return None
 
-    def _fault(self, number: int, fault: LinkFault, text: str) -> LinkFault:
+    def _fault(self, number: int, request: Request, fault: LinkFault, text: str) -> LinkFault:
         self._count(fault, f"battery {number}: {text}")
+        self._missed[number, request.what] += 1
         self._on_frame_error(number, text)
         return fault
 
