@@ -10,7 +10,7 @@ from smallbms.inputs import bus
 from smallbms.inputs.shunt import Shunt, bus_shunt
 from smallbms.model import ShuntReading
 
-from .rig import service, until, working
+from .rig import now_s, service, until, working
 
 MONITOR = "com.victronenergy.battery.ttyS5"
 READING = ShuntReading(taken_at_s=10.0, voltage_v=26.4, current_a=-7.0, soc_pct=81.0)
@@ -57,3 +57,22 @@ async def test_a_battery_monitor_on_the_bus(daemon: Daemon, monkeypatch: pytest.
         await until(lambda: shunt.reading().current_a is None)
         before_s = shunt.reading().taken_at_s
         await until(lambda: shunt.reading().taken_at_s > before_s)  # alive, though nothing changes
+
+
+async def test_what_a_service_shows_that_has_lost_its_device_is_old(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus, "PERIOD_S", 0.005)
+    shunt = Shunt()
+    values: dict[str, float | str | None] = {"/Dc/0/Voltage": 26.4, "/Dc/0/Current": -7.0, "/Connected": 1.0}
+    async with (
+        working(bus_shunt(daemon.address, MONITOR, shunt)),
+        service(daemon.address, MONITOR, values) as monitor,
+    ):
+        await until(lambda: shunt.reading().current_a == -7.0)
+        monitor.update({"/Connected": 0.0, "/Dc/0/Current": -8.0})
+        before_s = now_s()
+        await until(lambda: now_s() - shunt.reading().taken_at_s > 0.2)  # forty more answers
+        assert (shunt.reading().current_a, shunt.reading().taken_at_s < before_s) == (-7.0, True)
+        monitor.update({"/Connected": 1.0})
+        await until(lambda: shunt.reading().current_a == -8.0)

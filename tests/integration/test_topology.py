@@ -56,7 +56,7 @@ class AnyBattery(Battery):
 
 
 class Bank(System):
-    """The configuration says no more of the batteries than their ports; and how many are in series, or where Vbat is."""
+    """The configuration tells the ports of the batteries, and how many are in series or where Vbat is: no more."""
 
     def __init__(self, folder: Path, batteries: list[AnyBattery], *, by_vbat: bool = False) -> None:
         self.vbat_file = folder / "vbat"

@@ -10,7 +10,7 @@ from smallbms.inputs.bus import BusValues, Values
 from smallbms.model import ShuntReading
 from smallbms.wording import finite
 
-VOLTAGE, CURRENT, SOC = "/Dc/0/Voltage", "/Dc/0/Current", "/Soc"
+VOLTAGE, CURRENT, SOC, CONNECTED = "/Dc/0/Voltage", "/Dc/0/Current", "/Soc", "/Connected"
 
 
 class Shunt:
@@ -41,9 +41,11 @@ class Shunt:
 
 
 def bus_shunt(bus: str, service: str, shunt: Shunt) -> BusValues:
-    """A battery monitor that is a service on the bus."""
+    """A battery monitor that is a service on the bus; what one shows that has lost its device is old."""
 
     def take(values: Values, asked_at_s: float) -> None:
+        if values[CONNECTED] == 0:
+            return
         shunt.take(
             ShuntReading(
                 taken_at_s=asked_at_s,
@@ -53,4 +55,4 @@ def bus_shunt(bus: str, service: str, shunt: Shunt) -> BusValues:
             )
         )
 
-    return BusValues(bus, service, (VOLTAGE, CURRENT, SOC), take)
+    return BusValues(bus, service, (VOLTAGE, CURRENT, SOC, CONNECTED), take)
