@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from smallbms import drivers
 from smallbms.config import Config
 from smallbms.config_batteries import (
-    POLL_S,
     Battery,
     BleBattery,
     BusBattery,
@@ -20,8 +19,6 @@ from smallbms.config_batteries import (
     SimulatedBattery,
 )
 from smallbms.config_inputs import BusShunt, BusVbat, ChannelVbat, FileVbat, ShuntVbat, VeDirectShunt
-from smallbms.drivers.bq76952 import Bq76952
-from smallbms.drivers.bq76952_settings import Board, usual_inputs
 from smallbms.errors import ConfigError
 from smallbms.iio import Channel
 from smallbms.inputs.shunt import Shunt, bus_shunt
@@ -30,7 +27,7 @@ from smallbms.inputs.vedirect import VeDirect
 from smallbms.links.base import Link
 from smallbms.links.serial import SerialLine
 from smallbms.links.simulated import SimulatedLink
-from smallbms.model import BatteryModel, BatteryReading, ShuntReading
+from smallbms.model import BatteryReading, ShuntReading
 from smallbms.places import SERVICE_PREFIX
 
 if TYPE_CHECKING:
@@ -88,38 +85,10 @@ def _serial_lines(config: Config, on_reading: OnReading) -> Iterator[Link]:
 
 
 def _i2c_buses(config: Config, on_reading: OnReading) -> Iterator[Link]:
-    buses: dict[str, dict[int, I2cBattery]] = {}
-    for number, battery in _of(I2cBattery, config).items():
-        buses.setdefault(battery.port, {})[number] = battery
-    for port, batteries in buses.items():
-        from smallbms.links.i2c import I2cLine, Unit
-        from smallbms.links.i2c_bus import I2cBus, I2cDevice, Place, pulse
+    if batteries := _of(I2cBattery, config):
+        from smallbms.wiring_i2c import i2c_lines
 
-        units = {n: Unit(_chip(b, config.model_of(b)), Place(b.mux, b.channel)) for n, b in batteries.items()}
-        lines = {(b.mux_reset.chip, b.mux_reset.line) for b in batteries.values() if b.mux_reset is not None}
-        bus = I2cBus(partial(I2cDevice, port), reset=partial(pulse, lines) if lines else None)
-        yield I2cLine(port, bus, units, poll_s=POLL_S, on_reading=on_reading)
-
-
-def _chip(battery: I2cBattery, model: BatteryModel | None) -> Bq76952:
-    """The driver of a chip; ConfigError without a model."""
-    if model is None:
-        raise ConfigError(f"{battery.where} needs a model")
-    place = (battery.port, battery.mux, battery.channel, battery.address)
-    return Bq76952(
-        key=":".join(["bq76952", *(str(part) for part in place if part is not None)]),
-        model=model,
-        board=Board(
-            sense_mohm=battery.sense_mohm,
-            inputs=battery.inputs or usual_inputs(model.cells),
-            thermistors=battery.thermistors,
-            board_thermistors=battery.board_thermistors,
-            fets=battery.fets,
-            watchdog_s=battery.watchdog_s,
-        ),
-        address=battery.address,
-        crc=battery.crc,
-    )
+        yield from i2c_lines(config, batteries, on_reading)
 
 
 def _can_buses(config: Config, on_reading: OnReading) -> Iterator[Link]:

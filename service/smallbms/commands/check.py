@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,7 +13,7 @@ from smallbms import drivers, wiring
 from smallbms.commands.check_unasked import can_dangers, can_faults, service_faults
 from smallbms.commands.peer import BUS_ITEM
 from smallbms.config import Config, load
-from smallbms.config_batteries import SerialBattery
+from smallbms.config_batteries import I2cBattery, SerialBattery
 from smallbms.config_inputs import VeDirectShunt
 from smallbms.errors import ConfigError
 from smallbms.inputs import gx_relays
@@ -46,6 +47,7 @@ async def check(arguments: Namespace) -> int:
     config = load(Path(arguments.config), known_drivers()) if arguments.config else None
     if config is not None:
         _check_lines(config, report)
+        _check_i2c(config, report)
         _check_shunt(config, report)
         _check_bluetooth(config, report)
         report.faults += can_faults(config.batteries)
@@ -97,6 +99,14 @@ def _check_lines(config: Config, report: Report) -> None:
             report.faults.append(_too_slow(port, took))
         if not Path(port).exists():
             report.faults.append(f"{port} does not exist: is the adapter plugged in?")
+
+
+def _check_i2c(config: Config, report: Report) -> None:
+    for port in sorted({battery.port for battery in config.batteries if isinstance(battery, I2cBattery)}):
+        if not Path(port).exists():
+            report.faults.append(f"{port} does not exist: is the bus switched on (dtparam=i2c_arm=on), i2c-dev loaded?")
+        elif not os.access(port, os.R_OK | os.W_OK):
+            report.faults.append(f"{port} may not be opened by this user: it belongs to the group i2c")
 
 
 def _check_shunt(config: Config, report: Report) -> None:
