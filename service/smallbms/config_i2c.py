@@ -7,8 +7,6 @@ from itertools import pairwise
 
 from smallbms.config_batteries import Battery, I2cBattery
 from smallbms.config_rules import model_of
-from smallbms.drivers.bq76952_registers import INPUTS
-from smallbms.drivers.bq76952_settings import CHARGE_SENSE_MV, DISCHARGE_SENSE_MV
 from smallbms.model import BatteryModel
 from smallbms.wording import figure, refusal
 
@@ -44,6 +42,9 @@ def _own_faults(chip: I2cBattery) -> Iterator[str]:
 
 
 def _model_faults(chip: I2cBattery, model: BatteryModel) -> Iterator[str]:
+    from smallbms.drivers.bq76952_registers import INPUTS  # dear for those who have none
+    from smallbms.drivers.bq76952_settings import CHARGE_SENSE_MV, DISCHARGE_SENSE_MV
+
     if model.cells > INPUTS:
         yield refusal("model", model.name, f"one of up to {INPUTS} cells")
     elif chip.inputs and len(chip.inputs) != model.cells:
