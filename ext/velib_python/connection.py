@@ -41,7 +41,10 @@ async def connect(bus: str = "system", *, library: LibraryName | None = None, ti
                 return connection
         except OSError as error:
             refusal = error
-    raise ConnectionError(f"no bus at {address}: {str(refusal) or 'no answer'}") from refusal
+    try:
+        raise ConnectionError(f"no bus at {address}: {str(refusal) or 'no answer'}") from refusal
+    finally:
+        del refusal  # its traceback keeps this frame: none is to wait for the garbage collector
 
 
 class Connection:

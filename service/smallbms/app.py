@@ -120,7 +120,7 @@ async def _run(config: Config, options: Options, store: Store, socket_path: str,
     with _noted((options.noted or options.runtime) / BUS_FILE, f"{config.dbus.bus}\n{name}\n"):
         gc.collect()
         gc.freeze()  # what is here now stays: a full collection would stall the loop for milliseconds
-        gc.set_threshold(YOUNG_OBJECTS, 20, 20)
+        gc.set_threshold(YOUNG_OBJECTS, 1, 1)  # nothing grows old here: what a lost connection leaves is soon gone
         try:
             async with asyncio.TaskGroup() as tasks:
                 for work in (_first_failure(), store.run(), loop.outputs.run(), loop.run(), publisher.run()):

@@ -24,6 +24,8 @@ async def opened(path: str, baud: int) -> serial.Serial:
         with contextlib.suppress(LinkError):
             (await opening).close()
         raise
+    finally:
+        del opening  # it keeps its error, whose traceback keeps this: none is to wait for the garbage collector
 
 
 def not_opened(error: TtyError) -> LinkError:

@@ -82,7 +82,11 @@ class Port:
         """Play until the port is gone; raises LinkError then."""
         self._script = script
         self._take(next(script))
-        await self._lost
+        try:
+            await self._lost
+        finally:
+            self._lost = self._loop.create_future()  # the old one keeps its error, whose traceback keeps this port
+            self._lost.cancel()
 
     def hasten(self) -> None:
         """End a hasty pause now."""

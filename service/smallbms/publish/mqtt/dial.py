@@ -25,7 +25,7 @@ async def dial(host: str, port: int, secure: Secure | None = None, *, seconds: f
 async def _connected(host: str, port: int) -> socket.socket:
     """Try each address of the host in turn."""
     loop = asyncio.get_running_loop()
-    error: OSError = ConnectionError(f"{host} has no address")
+    number, why = 0, f"{host} has no address"
     for family, kind, protocol, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         connection = socket.socket(family, kind, protocol)
         try:
@@ -35,8 +35,9 @@ async def _connected(host: str, port: int) -> socket.socket:
             return connection
         except OSError as failed:
             connection.close()
-            error = OSError(failed.errno, f"port {port} of {address[0]}: {os.strerror(failed.errno or 0)}")
+            number = failed.errno or 0
+            why = f"port {port} of {address[0]}: {os.strerror(number)}"
         except asyncio.CancelledError:
             connection.close()
             raise
-    raise error
+    raise OSError(number, why)
