@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from drivers.capture import all_captures, replay
 from drivers.chips import pair
+from drivers.test_ble import WHOLE
 from smallbms import drivers
-from smallbms.drivers import bq76952_registers, can_bms, victron_dbus
+from smallbms.drivers import ble, bq76952_registers, can_bms, victron_dbus
 from smallbms.drivers.base import DriverInfo
 from smallbms.emulators.can_bms import frames
 from smallbms.model import BatteryReading, Identity
@@ -84,7 +85,10 @@ def _others() -> dict[str, Row]:
     for path in victron_dbus.PATHS:
         service.take(path, "1" if path == victron_dbus.SERIAL else 1, 1.0)
     chip = pair(fets=True)
+    identity = Identity(key="", serial="1")
+    sample = ble.ble_reading(WHOLE, kind="any", identity=identity, board_sensors=frozenset(), taken_at_s=1.0)
     return {
+        "ble": Row("Bluetooth, as far as the battery tells", (sample,), ble),
         "bq76952": Row("I²C", (chip.reading(),), bq76952_registers),
         "can-bms": Row("CAN, 500 kbit/s", _there(can.reading()), can_bms),
         "victron-dbus": Row("D-Bus", _there(service.reading(1.0)), victron_dbus),

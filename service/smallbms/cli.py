@@ -129,6 +129,7 @@ def _add_scan(check: ArgumentParser) -> None:
     check.add_argument("--write", metavar="FILE", help="with --scan: write it there; never over a file")
     text = "with --scan: look there, and at no other wire; may be repeated (default: every serial port)"
     check.add_argument("--ports", metavar="GLOB", action="append", help=text)
+    check.add_argument("--ble", action="store_true", help="with --scan: look for Bluetooth, too (needs smallbms[ble])")
     check.add_argument("--series", type=int, choices=range(1, 5), help="with --scan: how many batteries are in series")
 
 

@@ -12,6 +12,7 @@ from smallbms.emulators.jbd import JbdBoard
 from smallbms.errors import ConfigError
 from smallbms.links import ble, radio
 from smallbms.links.ble import BleLink
+from smallbms.links.probe_ble import probe_ble
 from smallbms.links.radio import BleRadio
 from smallbms.model import BatteryReading
 from smallbms.words import Fault
@@ -129,6 +130,18 @@ async def test_a_kind_that_the_library_does_not_know_is_refused_with_those_that_
     BleRadio({"[[battery]] 1": "jbd_bms", "[[battery]] 2": "jikong_bms"})
     with pytest.raises(ConfigError, match=r"^\[\[battery\]\] 2 type = 'acme_bms' is not allowed; .* jbd_bms, .*$"):
         BleRadio({"[[battery]] 1": "jbd_bms", "[[battery]] 2": "acme_bms"})
+
+
+async def test_what_is_in_reach_is_found_and_what_does_not_answer_is_said(air: Air) -> None:
+    said: list[str] = []
+    for address, name in ((FIRST, "JBD-1"), (SECOND, "JBD-2")):
+        air.add(address, name, JbdBoard(lambda: STATE))
+    del air.boards[SECOND]  # connected to somebody else
+    (found,) = await probe_ble(BleRadio({}), say=said.append)
+    assert found.table == {"driver": "ble", "type": "jbd_bms", "address": FIRST}
+    assert found.reading.cell_voltages_v == STATE.cell_voltages_v
+    assert [sentence.partition(": ")[0] for sentence in said] == [f"jbd_bms at {SECOND}"]
+    assert air.open == []
 
 
 async def test_the_configuration_makes_its_links() -> None:

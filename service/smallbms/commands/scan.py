@@ -19,9 +19,11 @@ from smallbms.links.found import Found
 from smallbms.links.holders import holder
 from smallbms.links.i2c_bus import I2cBus, I2cDevice
 from smallbms.links.probe import LINE_S, probe_line
+from smallbms.links.probe_ble import probe_ble
 from smallbms.links.probe_bus import probe_bus
 from smallbms.links.probe_can import interfaces_up, probe_can
 from smallbms.links.probe_i2c import probe_i2c
+from smallbms.links.radio import BleRadio
 from smallbms.places import runtime_candidates
 
 DONE, FAILED = 0, 1
@@ -46,6 +48,8 @@ async def scan(arguments: Namespace) -> int:
         searches += [_i2c(path) for path in sorted(glob.glob(I2C_BUSES))]
         searches += [_can(interface) for interface in _can_interfaces()]
         searches.append(_bus(arguments.bus or "system"))
+    if arguments.ble:
+        searches.append(_ble())
     found = [battery for wire in await asyncio.gather(*searches) for battery in wire]
     if not found:
         _say("No battery was found.")
@@ -143,6 +147,14 @@ async def _bus(bus: str) -> tuple[Found, ...]:
         return _told("D-Bus", await probe_bus(bus, say=_say))
     except LinkError as error:
         _say(f"the bus {bus}: {error}")
+        return ()
+
+
+async def _ble() -> tuple[Found, ...]:
+    try:
+        return _told("Bluetooth", await probe_ble(BleRadio({}), say=_say))
+    except LinkError as error:
+        _say(f"Bluetooth: {error}")
         return ()
 
 

@@ -64,6 +64,14 @@ class BleRadio:
                 await battery.connect()
             yield battery
 
+    async def in_reach(self) -> tuple[tuple[str, str], ...]:
+        """The kind and the address of each battery that advertises now; raises LinkError."""
+        utils = await asyncio.to_thread(importlib.import_module, "aiobmsble.utils")
+        with _as_ours(self._bleak):
+            heard = await self._bleak.BleakScanner.discover(FIND_S, return_adv=True)
+            known = [(address, await utils.bms_identify(told, address)) for address, (_, told) in heard.items()]
+        return tuple(sorted((kind.__module__.rpartition(".")[2], address) for address, kind in known if kind))
+
     async def _found(self, address: str | None, name: str | None) -> Any:
         scanner = self._bleak.BleakScanner
         if address is not None:
