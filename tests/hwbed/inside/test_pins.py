@@ -200,12 +200,17 @@ def test_a_busy_line_names_its_holder_and_ends_the_wave(outputs: Outputs, sim: G
     other.pins = {"outputs": {"kind": "gpio", "chip": LABEL, "charge_disconnect": 5, "load_disconnect": "load"}}
     try:
         started(other)
-        state = started(outputs, watchdog="watchdog").beat()["state"]
+        talker = started(outputs, watchdog="watchdog")
+        state = talker.beat()["state"]
         assert state["errors"] == {
             "load_disconnect": f"line load of {sim.name} ({LABEL}) is held by 'smallbms-outputs'"
         }
         assert (state["pins"]["charge_disconnect"], state["pins"]["load_disconnect"]) == (True, None)
         assert watch(sim, "watchdog", 5 * HALF_S) == []
+        other.end()
+        wait_for(lambda: talker.beat()["state"]["errors"] == {}, "the line that is free now")
+        assert sim.level("load")
+        assert watch(sim, "watchdog", 5 * HALF_S)
     finally:
         other.end()
 
