@@ -1,4 +1,6 @@
-"""What MQTT costs: memory, and how long the loop is blocked, with a broker that is there, frozen, killed, and back."""
+"""What MQTT costs: memory, how long the loop is blocked, with a broker that is there, frozen, killed, and back; and
+whether a step of the engine takes any longer.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import contextlib
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import tempfile
 import time
@@ -20,13 +23,15 @@ from bench.rig import RigError, allowing
 SECONDS = 20.0
 SETTLE_S = 3.0
 FROZEN_SHARE = 0.25  # of the time
+LIKE = 1.25  # as good as unchanged, on a machine that does other work too
 PROGRAM = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 TABLE = '[[mqtt]]\nhost = "127.0.0.1"\nport = {port}\nhomeassistant = true\nvenus = true\ncommands = true\n'
 
 
 def measure(quick: bool) -> list[Figure]:
-    """One battery, one broker with all that may be said to it."""
-    return asyncio.run(_measure(1.0 if quick else SECONDS, 0.0 if quick else SETTLE_S))
+    """One battery, one broker with all that may be said to it; for the engine, two."""
+    seconds, settle_s = (1.0, 0.0) if quick else (SECONDS, SETTLE_S)
+    return [*asyncio.run(_measure(seconds, settle_s)), asyncio.run(_steps(seconds, settle_s))]
 
 
 async def _measure(seconds: float, settle_s: float) -> list[Figure]:
@@ -56,6 +61,25 @@ async def _measure(seconds: float, settle_s: float) -> list[Figure]:
         Figure(what="loop stall with MQTT: p99", value=percentile(wall_ms, 99), unit="ms"),
         Figure(what="loop stall with MQTT, CPU alone: max", value=max(cpu_ms), unit="ms"),
     ]
+
+
+async def _steps(seconds: float, settle_s: float) -> Figure:
+    """Two systems side by side, on one machine at one time: one with two brokers, one with none."""
+    ports = _free_port(), _free_port()
+    told = "".join(TABLE.format(port=port) for port in ports)
+    with _Broker(ports[0]) as one, _Broker(ports[1]) as other:
+        async with allowing(timed=True, extra=told) as (telling, _), allowing(timed=True) as (silent, _):
+            with one.subscriber(), other.subscriber():
+                await asyncio.sleep(settle_s)
+                begin_s = time.monotonic()
+                await asyncio.sleep(seconds)
+                end_s = time.monotonic()
+            cpu_s = [
+                statistics.median(cpu_s for at_s, _, cpu_s in rig.steps() if begin_s <= at_s <= end_s)
+                for rig in (telling, silent)
+            ]
+    what = f"engine step with two brokers, {cpu_s[0] * 1e3:.2f} ms of CPU, of one without: median"
+    return Figure(what=what, value=cpu_s[0] / cpu_s[1], limit=LIKE)
 
 
 class _Broker:

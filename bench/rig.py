@@ -100,7 +100,12 @@ class Rig:
     def turns(self) -> list[tuple[float, float, float]]:
         """End the main process: when, how long, and how much CPU each turn of its loop took, in seconds."""
         end(self.main)
-        return [(at_s, wall_s, cpu_s) for at_s, wall_s, cpu_s in json.loads(self._turns.read_bytes())]
+        return _times(self._turns)
+
+    def steps(self) -> list[tuple[float, float, float]]:
+        """The same of each step of the engine."""
+        end(self.main)
+        return _times(self._turns.with_name(f"{self._turns.name}.steps"))
 
     async def order(self, battery: int = 1, **order: Any) -> float:
         """Have a battery become so: the moment when it did."""
@@ -132,6 +137,10 @@ class Rig:
     async def value(self, bus: Connection, path: str) -> Any:
         (variant,) = await bus.call(self.name, path, BUS_ITEM, "GetValue")
         return known(variant)
+
+
+def _times(file: Path) -> list[tuple[float, float, float]]:
+    return [(at_s, wall_s, cpu_s) for at_s, wall_s, cpu_s in json.loads(file.read_bytes())]
 
 
 def known(variant: Any) -> Any:

@@ -1,7 +1,7 @@
 """The main process with a stopwatch in its event loop: python -m bench.timed_main FILE ARGUMENTS
 
 ARGUMENTS are those of `smallbms`. At the end FILE holds [at_s, wall_s, cpu_s] of each turn of the loop: how long no
-other event could be served.
+other event could be served; FILE.steps the same of each step of the engine.
 """
 
 from __future__ import annotations
@@ -12,8 +12,12 @@ import selectors
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from smallbms.cli import main
+from smallbms.core import engine
+
+Times = tuple[float, float, float]
 
 
 class TimedSelector(selectors.DefaultSelector):
@@ -21,7 +25,7 @@ class TimedSelector(selectors.DefaultSelector):
 
     def __init__(self) -> None:
         super().__init__()
-        self.turns: list[tuple[float, float, float]] = []
+        self.turns: list[Times] = []
         self._woke: tuple[float, float] | None = None
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -42,9 +46,26 @@ class TimedPolicy(asyncio.DefaultEventLoopPolicy):
         return asyncio.SelectorEventLoop(self._selector)
 
 
+def time_steps() -> list[Times]:
+    """Have each step of the engine noted in what is returned."""
+    steps: list[Times] = []
+    step = engine.step
+
+    def timed(*arguments: Any) -> Any:
+        begun_s, begun_cpu_s = time.monotonic(), time.thread_time()
+        taken = step(*arguments)
+        now_s = time.monotonic()
+        steps.append((now_s, now_s - begun_s, time.thread_time() - begun_cpu_s))
+        return taken
+
+    engine.step = timed
+    return steps
+
+
 if __name__ == "__main__":
-    stopwatch = TimedSelector()
+    stopwatch, steps = TimedSelector(), time_steps()
     asyncio.set_event_loop_policy(TimedPolicy(stopwatch))
     status = main(sys.argv[2:])
     Path(sys.argv[1]).write_text(json.dumps(stopwatch.turns), encoding="ascii")
+    Path(f"{sys.argv[1]}.steps").write_text(json.dumps(steps), encoding="ascii")
     sys.exit(status)
