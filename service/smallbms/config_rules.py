@@ -102,8 +102,9 @@ def _broker_faults(broker: MqttTable) -> Iterator[str]:
 def pins(outputs: object, remote: object) -> dict[str, Any]:
     """Return the pins as the outputs process takes them; the remote lines are on the chip of the outputs."""
     if isinstance(remote, dict):
-        chip = {"chip": outputs["chip"]} if isinstance(outputs, dict) and "chip" in outputs else {}
-        remote = {"kind": "gpio", **chip, **remote}
+        remote = {"kind": "gpio", **remote}
+        if remote["kind"] == "gpio" and isinstance(outputs, dict) and "chip" in outputs:
+            remote = {"chip": outputs["chip"], **remote}
     if isinstance(outputs, dict):
         outputs = {"kind": "gpio", **outputs}
     return {"outputs": outputs, "remote": remote}

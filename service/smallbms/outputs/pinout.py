@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 NEEDED = ("charge_disconnect", "load_disconnect")
 OUTPUT_KINDS = ("gpio", "gx-relay", "simulated")
-REMOTE_KINDS = ("gpio", "iio", "simulated")
 RELAYS = "/dev/gpio"  # where Venus OS has its relays
 DEBOUNCE_S = 0.02
 
@@ -71,6 +70,11 @@ class Pinout(NamedTuple):
 
 _LINE_KEYS = ("chip", "line", "active_low", "bias", "drive")
 _COMMON_KEYS = ("kind", "chip", "active_low", "bias", "drive", "state_file")
+_REMOTE_KEYS = {
+    "gpio": ("kind", "chip", "active_low", "l", "h"),
+    "iio": ("kind", "divider", "l", "h"),
+    "simulated": ("kind", "state_file"),
+}
 _TYPES: dict[str, tuple[type, ...]] = {
     "kind": (str,),
     "chip": (str,),
@@ -136,8 +140,8 @@ def _relay(where: str, own: Mapping[str, object]) -> LineConfig:
 
 
 def _remote(table: Mapping[str, object]) -> RemoteConfig:
-    _only("remote", table, ("kind", "chip", "active_low", "state_file", "divider", "l", "h"))
-    kind = str(_value("remote.kind", "kind", table.get("kind"), REMOTE_KINDS))
+    kind = str(_value("remote.kind", "kind", table.get("kind"), tuple(_REMOTE_KEYS)))
+    _only("remote", table, _REMOTE_KEYS[kind])
     if kind == "simulated":
         state_file = _value("remote.state_file", "state_file", table.get("state_file"))
         return RemoteConfig(kind=kind, state_file=state_file)
@@ -149,8 +153,6 @@ def _remote(table: Mapping[str, object]) -> RemoteConfig:
         if not 1.0 <= divider <= 1000.0:
             _refuse(f"remote.divider must be 1…1000, not {divider:g}")
         return RemoteConfig(kind=kind, l=channels.get("l"), h=channels.get("h"), divider=divider)
-    if "divider" in table:
-        _refuse('remote.divider is for kind = "iio"')
     # Open terminals must read as off: L rests high, H rests low.
     lines = {
         name: _line(f"remote.{name}", {**table, "bias": rest}, _line_table(f"remote.{name}", table[name]))
