@@ -130,27 +130,26 @@ class I2cLine:
     async def _round(self, numbers: Collection[int]) -> bool:
         """Let cells rest, read, and go on bleeding where that is wanted; whether anybody answered."""
         resting = [number for number in numbers if self._units[number].chip.bleeding]
-        restless = {number for number in resting if await self._fault(number, self._rest(number)) is not None}
+        faults = {number: await self._fault(number, self._rest(number)) for number in resting}
         if resting:
             await asyncio.sleep(SETTLE_S)
-        faults = [await self._read(number) for number in numbers if number not in restless]
-        return any(fault is not LinkFault.SILENCE for fault in faults)
+        for number in numbers:
+            if faults.get(number) is None:  # what does not rest is not read
+                faults[number] = await self._fault(number, self._poll(number))
+            self._judge(number, faults[number])
+            if faults[number] is None and (cells := self._wanted.get(number)):
+                await self._fault(number, self._bleed(number, cells))
+        return any(fault is not LinkFault.SILENCE for fault in faults.values())
 
-    async def _read(self, number: int) -> LinkFault | None:
-        """One chip's turn: a reading, then the cells to bleed until the next."""
+    def _judge(self, number: int, fault: LinkFault | None) -> None:
+        """Tell the log when a battery falls silent or comes back."""
         unit = self._units[number]
-        fault = await self._fault(number, self._poll(number))
+        unit.failures = 0 if fault is None else unit.failures + 1
         if fault is None:
-            unit.failures = 0
             self._trouble.recovery(self._name)
             self._trouble.recovery(f"battery {number}")
-            if self._wanted.get(number):
-                await self._fault(number, self._bleed(number, self._wanted[number]))
-            return None
-        unit.failures += 1
-        if unit.failures >= SILENT_AFTER:
+        elif unit.failures >= SILENT_AFTER:
             self._trouble.failure(f"battery {number}", f"not read on {self._name}: {self._last_error}")
-        return fault
 
     async def _poll(self, number: int) -> None:
         unit = self._units[number]
