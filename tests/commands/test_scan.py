@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from argparse import Namespace
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from integration.harness import Pack, System
 from integration.programs import Result, run_command, wait_for
+from smallbms.commands import scan as scanning
 from smallbms.emulators.daly import DalyBoard
 from smallbms.emulators.jbd import JbdBoard
 from smallbms.emulators.jk_pb import JkPbBoard
@@ -103,6 +105,53 @@ async def test_a_file_is_never_overwritten(tmp_path: Path) -> None:
     assert result.status == WRONG
     assert "exists and is not overwritten" in result.err
     assert target.read_text(encoding="utf-8") == "# mine\n"
+
+
+async def test_what_cannot_be_written_is_printed(tmp_path: Path) -> None:
+    async with adapters(tmp_path, {"tty1": JbdBoard(Pack().reading)}):
+        result = await scan(tmp_path, "--write", str(tmp_path / "missing" / "smallbms.toml"))
+    assert result.status == FAILED
+    assert "cannot be written: No such file or directory" in result.err
+    assert 'driver = "jbd"' in result.out
+
+
+async def test_a_port_of_somebody_else_is_left_alone_and_on_a_gx_it_is_said_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = tmp_path / "ttyUSB7"
+    port.touch()
+    monkeypatch.setattr(scanning, "SERIAL_STARTER", str(tmp_path))
+    with port.open() as file:
+        other = await asyncio.create_subprocess_exec("sleep", "60", stdin=file)
+    arguments = Namespace(write=None, ports=[str(port)], ble=False, series=None, bus=None)
+    try:
+        assert await scanning.scan(arguments) == FAILED
+    finally:
+        other.kill()
+        await other.wait()
+    said = capsys.readouterr().err
+    assert f"{port}: left alone, sleep ({other.pid}) has it; to have it: " in said
+    assert "/serial-starter/stop-tty.sh ttyUSB7\n" in said
+
+
+@pytest.mark.parametrize(
+    ("about", "asked"), [({"device": ""}, True), ({"device": "", "type": "0\n"}, False), ({}, False)]
+)
+async def test_a_name_without_hardware_behind_it_is_not_asked(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    about: dict[str, str],
+    asked: bool,
+) -> None:
+    monkeypatch.setattr(scanning, "TTYS", str(tmp_path / "class"))
+    port, folder = tmp_path / "ttyS9", tmp_path / "class" / "ttyS9"
+    port.touch()
+    folder.mkdir(parents=True)
+    for name, content in about.items():
+        (folder / name).write_text(content)
+    await scanning.scan(Namespace(write=None, ports=[str(port)], ble=False, series=None, bus=None))
+    assert (str(port) in capsys.readouterr().err) == asked
 
 
 async def test_a_battery_that_a_service_reads_is_left_alone(tmp_path: Path) -> None:

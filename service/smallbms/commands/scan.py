@@ -55,12 +55,23 @@ async def scan(arguments: Namespace) -> int:
         _say("No battery was found.")
         return FAILED
     content = text(found, series=arguments.series, bus=arguments.bus, pins=_pins_file())
+    status = _judged(content, str(target or "the file"))
     if target is None:
         print(content, end="")
-    else:
+    elif not _written(target, content):
+        print(content, end="")
+        return FAILED
+    return status
+
+
+def _written(target: Path, content: str) -> bool:
+    try:
         with target.open("x", encoding="utf-8") as file:
             file.write(content)
-    return _judged(content, str(target or "the file"))
+    except OSError as error:
+        _say(f"{target} cannot be written: {error.strerror}")
+        return False
+    return True
 
 
 def _pins_file() -> Path:
