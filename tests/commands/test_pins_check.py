@@ -202,6 +202,7 @@ async def test_a_remote_that_is_off_holds_everything_off_and_that_is_said(bench:
         file.write(f'[remote]\nkind = "simulated"\nstate_file = "{remote}"\n')
     with pytest.raises(OutputError, match="the remote on/off input holds all outputs off"):
         await bench.start()
+    assert "Remote L at minus: no\nRemote H at plus: no\n" in bench.rest()
 
 
 async def test_an_output_that_fails_says_why(bench: Bench) -> None:

@@ -24,7 +24,7 @@ from smallbms.outputs import pinout
 from smallbms.outputs.client import OutputsClient
 from smallbms.outputs.own import OwnOutputs
 from smallbms.outputs.protocol import Command, Led
-from smallbms.outputs.state import State
+from smallbms.outputs.state import Remote, State
 from smallbms.outputs.update import UpdatePhase
 from smallbms.outputs.visitor import Visitor
 from smallbms.places import runtime_candidates
@@ -83,8 +83,7 @@ async def check_pins(arguments: Namespace) -> int:
         try:
             with person.listening():
                 async with _commanding(path, config) as hold:
-                    if not hold.state.remote.on:
-                        raise OutputError("the remote on/off input holds all outputs off: switch it on first")
+                    _check_remote(hold.state.remote)
                     faults = {t.name: await _try(t, hold, person) for t in TRIALS if t.output in wired}
         finally:
             _say_off(path)
@@ -201,6 +200,15 @@ def _served() -> str | None:
             raise OutputError("an update is under way: let it end first")
         return path
     return None
+
+
+def _check_remote(remote: Remote) -> None:
+    """Show how the terminals read; raise OutputError if they hold all off."""
+    if remote.levels is not None:
+        for terminal, level in (("L at minus", remote.levels.l_at_minus), ("H at plus", remote.levels.h_at_plus)):
+            print(f"Remote {terminal}: {'not read' if level is None else 'yes' if level else 'no'}")
+    if not remote.on:
+        raise OutputError("the remote on/off input holds all outputs off: switch it on first")
 
 
 async def _own_the_relays(config: Config) -> None:
