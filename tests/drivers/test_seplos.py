@@ -33,6 +33,7 @@ def telemetry(
     temperatures: tuple[int, ...] = (2981, 2991, 3001, 3011, 3021, 3031),
     current: int = 0,
     rated: int = 10000,
+    health: int = 998,
 ) -> bytes:
     return (
         bytes((0, 1, len(cells)))
@@ -40,7 +41,7 @@ def telemetry(
         + bytes((len(temperatures),))
         + words(*temperatures, current, 2643, 5000)
         + b"\x0a"
-        + words(9500, 526, rated, 12, 998, 2642, 0, 0, 0, 0)
+        + words(9500, 526, rated, 12, health, 2642, 0, 0, 0, 0)
     )
 
 
@@ -154,6 +155,7 @@ def test_what_is_read() -> None:
     assert (reading.remaining_ah, reading.capacity_ah) == (50.0, 100.0)  # rated, not what it has learned
     assert (reading.soc_pct, reading.soh_pct) == (52.6, 99.8)
     assert read(values=telemetry(rated=0)).capacity_ah is None
+    assert read(values=telemetry(health=0)).soh_pct is None
 
 
 def test_four_sensors_are_at_cells_and_the_others_are_not() -> None:

@@ -83,7 +83,7 @@ class _Telemetry:
     remaining_ah: float
     capacity_ah: float | None
     soc_pct: float
-    soh_pct: float
+    soh_pct: float | None
     cycles: int
     at_s: float
 
@@ -169,7 +169,7 @@ class Seplos(AsciiHexDriver):
             remaining_ah=remaining_10mah / 100,
             capacity_ah=rated_10mah / 100 or None,
             soc_pct=soc_permille / 10,
-            soh_pct=soh_permille / 10,
+            soh_pct=soh_permille / 10 or None,  # 0: it does not know
             cycles=cycles,
             at_s=now_s,
         )
