@@ -295,6 +295,16 @@ def test_cells_are_bled_at_their_inputs_and_rest_while_they_are_read(crc: bool) 
     assert chip.reading().balancing_cells == ()
 
 
+def test_what_another_process_left_bleeding_ends_when_the_chip_is_met() -> None:
+    chip = pair()
+    chip.reading()
+    chip.talk(chip.driver.bleed((7,)))
+    again = pair()
+    again.chip, again.time = chip.chip, chip.time
+    assert again.poll() is None
+    assert chip.chip.bleeding == set()
+
+
 def test_bleeding_ends_by_itself_after_20_s() -> None:
     chip = pair()
     chip.reading()
