@@ -11,6 +11,7 @@ import hashlib
 import os
 import platform
 import re
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -45,9 +46,8 @@ def built() -> Path:
     with (CACHE / "hwbed.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kernel.exists():
-            for old in CACHE.glob("hwbed-*/linux"):
-                old.unlink()
-                old.parent.rmdir()
+            for old in CACHE.glob("hwbed-*"):  # of another recipe, or never finished
+                shutil.rmtree(old)
             with tempfile.TemporaryDirectory(prefix="hwbed-build-", dir=CACHE) as folder:
                 made = _build(Path(folder))
                 kernel.parent.mkdir()

@@ -45,7 +45,7 @@ class Said(NamedTuple):
 def boot(command: Sequence[str], *, seconds: float = DEADLINE_S) -> Said:
     """Run a command in the folder of the project; KernelError if there can be no kernel here."""
     image = kernel.built()
-    with tempfile.TemporaryDirectory(prefix="hwbed-boot-", dir=kernel.CACHE) as folder:
+    with tempfile.TemporaryDirectory(prefix="boot-", dir=kernel.CACHE) as folder:
         script = Path(folder) / "command"
         environment = {"PATH": os.environ["PATH"], **ENVIRONMENT}
         settings = shlex.join(f"{name}={value}" for name, value in environment.items())
