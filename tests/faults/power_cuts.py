@@ -13,7 +13,7 @@ from integration.harness import MODEL, Pack
 from smallbms.batteries import model_named
 from smallbms.core.state import EngineState
 from smallbms.memory import ENGINE, SETTINGS
-from smallbms.model import BankSpec, Member
+from smallbms.model import BankSpec, Measurement, Member
 from smallbms.scenario.main_process import MainProcess, Shelf
 from smallbms.scenario.outputs_process import OutputsProcess
 from smallbms.settings import Settings
@@ -103,7 +103,8 @@ def live(directory: Path, random: Random) -> Life:
                 name, (lowest, highest) = random.choice(WISHES)
                 main.door.apply(name, round(random.uniform(lowest, highest), 2), "test")
                 wish_at_s += WISH_EVERY_S
-            main.step({1: replace(pack.reading(), taken_at_s=now_s, cells_taken_at_s=now_s)}, now_s, WALL_S + now_s)
+            reading = replace(pack.reading(), taken_at_s=now_s, cells_taken_at_s=now_s)
+            main.step(Measurement(readings={1: reading}), now_s, WALL_S + now_s)
             moments.append(_moment(main, len(files.calls), now_s))
     return Life(files=files, moments=moments)
 
