@@ -80,6 +80,39 @@ def test_adopting_replaces_a_link_of_old_and_dismissing_ends_supervise_and_log(
     assert daemontools.calls[-1] == f"svc -dx {wrapper} {wrapper}/log"
 
 
+def test_dismissing_waits_until_supervise_has_ended(
+    tmp_path: Path, wrapper: Path, daemontools: FakeDaemontools
+) -> None:
+    services = Daemontools(tmp_path / "service")
+    services.adopt("bms", wrapper)
+    supervise(wrapper, "down")
+    daemontools.program("svc", '#!/bin/sh\n(sleep 0.2; rm -r "$2/supervise" "$3/supervise") >/dev/null &\n')
+    services.dismiss("bms")
+    assert not (wrapper / "log/supervise").exists()
+
+
+def test_nobody_sees_a_link_missing_while_two_adopt(
+    tmp_path: Path, wrapper: Path, daemontools: FakeDaemontools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = Daemontools(tmp_path / "service")
+    link = tmp_path / "service/bms"
+    link.symlink_to("/somewhere/else")
+    seen: list[bool] = []
+    symlink_to = Path.symlink_to
+
+    def watched(path: Path, target: Path) -> None:
+        seen.append(link.is_symlink())
+        symlink_to(path, target)
+        seen.append(link.is_symlink())
+        services.adopt("bms", link.readlink())  # the other one, just now
+
+    monkeypatch.setattr(Path, "symlink_to", watched)
+    services.adopt("bms", wrapper)
+    assert seen == [True, True]
+    assert link.readlink() == wrapper
+    assert [path.name for path in link.parent.iterdir()] == ["bms"]
+
+
 def test_programs_that_are_not_there_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     services = Daemontools(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from smallbms.installer.programs import ask, obey
 STOP_S = 20.0  # the main process saves its state within 10 s
 POLL_S = 0.05
 _PID = re.compile(r": up \(pid (\d+)\)")
+_SUPERVISED = re.compile(r": (up|down) ")
 
 
 class Services(Protocol):
@@ -78,27 +80,36 @@ class Daemontools:
         return ask("svstat", self._path(name)).startswith(f"{self._path(name)}: up ")
 
     def adopt(self, name: str, wrapper: Path) -> None:
-        """Link it and have svscan look at once; idempotent."""
+        """Link it and have svscan look at once; idempotent, and a stick may do it at the same time as the boot."""
         link = self._directory / name
         if not link.is_symlink() or link.readlink() != wrapper:
-            link.unlink(missing_ok=True)
-            link.symlink_to(wrapper)
+            fresh = self._directory / f".{name}.{os.getpid()}"  # svscan takes no name with a dot
+            fresh.symlink_to(wrapper)
+            fresh.replace(link)
         ask("killall", "-ALRM", "svscan")  # Victron's svscan looks at once; any other within 5 s
 
     def dismiss(self, name: str) -> None:
-        """Stop it and its log, end their supervise and take the link away."""
+        """Stop it and its log, end their supervise and take the link away.
+
+        Returns when they have ended: whoever installs again has no second one beside them.
+        """
         link = self._directory / name
         if not link.is_symlink():
             return
         self.stop(name)
         wrapper = link.resolve()
+        both = str(wrapper), str(wrapper / "log")
         link.unlink()  # first: svscan would start an ended supervise again
-        ask("svc", "-dx", str(wrapper), str(wrapper / "log"))
+        ask("svc", "-dx", *both)
+        self._comes_true(lambda: not any(_SUPERVISED.search(ask("svstat", place)) for place in both))
 
     def _gone(self, name: str, pid: str) -> bool:
         """Wait until that process has ended; False = it does not obey."""
+        return self._comes_true(lambda: not pid or self._pid(name) != pid)
+
+    def _comes_true(self, condition: Callable[[], bool]) -> bool:
         end_s = self._clock() + self._stop_s
-        while pid and self._pid(name) == pid:
+        while not condition():
             if self._clock() > end_s:
                 return False
             self._sleep(POLL_S)
