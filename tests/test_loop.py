@@ -21,7 +21,7 @@ from smallbms.memory import Memory
 from smallbms.model import BankSpec, Decision, DeviceIdentity, Member
 from smallbms.settings import Settings
 from smallbms.store import Store
-from smallbms.words import ReasonCode, UpdatePhase
+from smallbms.words import Fault, ReasonCode, UpdatePhase
 
 MODEL = model()
 HIGH_CELL_V = 3.80
@@ -128,12 +128,62 @@ async def allowing(system: System) -> None:
     await until(lambda: system.heard and system.heard[-1][1] == (True, True))
 
 
+async def allowing_with_extremes(system: System) -> None:
+    """The same, of boards that tell their lowest and highest cell, as all drivers of single cells do."""
+    for battery in system.batteries.values():
+        battery.cell_min_v = battery.cell_max_v = 3.3
+    await allowing(system)
+
+
 async def test_a_reading_is_decided_on_before_its_link_goes_on(outputs: Outputs) -> None:
     outputs.start(silence_s=2.0)
     async with running(outputs) as system:
         await allowing(system)
         stepped_at_s = system.loop.stepped_at_s
         system.read()
+        assert system.loop.stepped_at_s > stepped_at_s
+
+
+async def test_calm_readings_that_follow_a_step_are_decided_on_together_and_soon(outputs: Outputs) -> None:
+    outputs.start(silence_s=2.0)
+    async with running(outputs, count=3) as system:
+        await allowing_with_extremes(system)
+        for _ in range(10):
+            system.loop.wake()
+            stepped_at_s = system.loop.stepped_at_s
+            await until(lambda since_s=stepped_at_s: system.loop.stepped_at_s > since_s)
+            stepped_at_s = system.loop.stepped_at_s
+            for number in system.batteries:
+                system.read(number)
+            if system.loop.stepped_at_s == stepped_at_s:
+                break
+        assert system.loop.stepped_at_s == stepped_at_s
+        await until(lambda: system.last.decision.at_s > stepped_at_s)
+        assert system.last.decision.at_s - stepped_at_s < engine.STEP_S / 2
+        assert all(battery.valid_at_s > stepped_at_s for battery in system.last.decision.bank.batteries)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"cell_max_v": 3.33},
+        {"cell_min_v": 3.27},
+        {"cell_max_v": None},
+        {"cells_v": [3.3] * (MODEL.cells + 1)},
+        {"faults": {Fault.CELL_HIGH}},
+        {"charge_switch_on": False},
+        {"discharge_switch_on": False},
+    ],
+)
+async def test_a_reading_that_may_matter_is_decided_on_at_once(outputs: Outputs, changes: dict[str, Any]) -> None:
+    """Also right after a step, in a bank of many."""
+    outputs.start(silence_s=2.0)
+    async with running(outputs, count=3) as system:
+        await allowing_with_extremes(system)
+        for number in system.batteries:
+            system.read(number)
+        stepped_at_s = system.loop.stepped_at_s
+        system.read(2, **changes)
         assert system.loop.stepped_at_s > stepped_at_s
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from smallbms.changes import Acknowledge, Change
 from smallbms.core import engine, history
 from smallbms.core.agreement import agreed
+from smallbms.core.attention import is_calm
 from smallbms.core.interlock import interlock
 from smallbms.core.state import EngineState, Inputs, Snapshot
 from smallbms.door import Door
@@ -26,6 +27,7 @@ from smallbms.words import EventKind, UpdatePhase
 _log = logging.getLogger(__name__)
 
 GREETING_S = 1.0  # for the outputs process, before the first step
+TOGETHER_S = 0.05
 
 OPEN_UPDATE = (UpdatePhase.RUNNING, UpdatePhase.EXPIRED)
 
@@ -91,13 +93,30 @@ class Loop:
         self._links = tuple(links)
 
     def on_reading(self, number: int, reading: BatteryReading) -> None:
-        """A battery was read: decide on it at once."""
+        """A battery was read: decide on it at once; where many are read, on calm ones that follow a step together."""
         before = self._readings.get(number)
         if before is not None and before.cells_taken_at_s != reading.cells_taken_at_s:
             self._previous = {**self._previous, number: before}
         self._readings = {**self._readings, number: reading}
-        if self._timer is not None and not self._greeting:
+        if self._timer is None or self._greeting:
+            return
+        together_at_s = self.stepped_at_s + TOGETHER_S
+        if (
+            len(self._readings) > 1
+            and time.monotonic() < together_at_s
+            and before is not None
+            and number not in self._near_limit
+            and is_calm(before, reading)
+        ):
+            self._step_by(together_at_s)
+        else:
             self._step()
+
+    def _step_by(self, at_s: float) -> None:
+        """See to it that the next step is not later; one that is to come soon comes."""
+        if isinstance(self._timer, asyncio.TimerHandle) and self._timer.when() > at_s:
+            self._timer.cancel()
+            self._timer = asyncio.get_running_loop().call_at(at_s, self._step)
 
     def wake(self) -> None:
         """Step soon: something is new."""
