@@ -198,7 +198,8 @@ class Engine(RuleBasedStateMachine):
         battery.temperatures_c, battery.board_temperatures_c = [25.0, 25.0], []
         battery.soc_pct = battery.remaining_ah = battery.soh_pct = None
         battery.charge_switch_on = battery.discharge_switch_on = True
-        battery.faults, battery.answers, battery.current_a = set(), True, 0.0
+        battery.charge_limit_a = battery.discharge_limit_a = battery.charge_voltage_limit_v = None
+        battery.faults, battery.warnings, battery.answers, battery.current_a = set(), set(), True, 0.0
         number = next(n for n, b in self.rig.batteries.items() if b is battery)
         battery.key = f"cell works {number}"
 

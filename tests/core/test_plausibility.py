@@ -260,6 +260,21 @@ def test_cells_that_are_not_read_leave_the_count_of_wrong_sums_alone() -> None:
     assert not believed(rig).online
 
 
+@pytest.mark.parametrize(("pack_v", "is_lost"), [
+    (13.2, False), (12.75, False), (12.70, True), (13.80, False), (13.90, True),
+    (12.35, True),  # a cell less than the model has
+])  # fmt: skip
+def test_extremes_between_which_the_pack_cannot_be_lose_the_battery(pack_v: float, is_lost: bool) -> None:
+    rig = Rig()
+    rig.each(cells_v=[], cell_min_v=3.28, cell_max_v=3.35, voltage_v=13.2)
+    rig.start()
+    rig.battery.voltage_v = pack_v
+    rig.advance(1.0)
+    assert believed(rig).online
+    rig.advance(0.5)
+    assert believed(rig).online is not is_lost
+
+
 # --- batteries that give less ---------------------------------------------------------------------------------------
 
 

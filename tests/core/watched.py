@@ -108,7 +108,7 @@ class Watch:
             else:
                 self.good_since_s.setdefault(code, now_s)
             if code in self.codes - codes:
-                assert now_s - self.good_since_s.get(code, inf) >= for_s, code
+                assert now_s - self.good_since_s.get(code, inf) >= for_s - 1e-6, code
 
     def _low(self, decision: Decision, limits: Thresholds, now_s: float) -> None:
         """A low cell ends discharging within 30 s, and not before the pre-alarm has been on for that long."""

@@ -15,6 +15,7 @@ from smallbms.core.usual import (
     CAPACITY_LIMIT_AH,
     CELL_HIGH_V,
     CELL_LOW_V,
+    COUNTER_LIMIT,
     JUMP_S,
     JUMP_V,
     SENSOR_HIGH_C,
@@ -120,6 +121,8 @@ def _believed(raw: BatteryReading, memory: BatteryMemory, member: Member) -> Bat
         board_temperatures_c=tuple(_within(t, SENSOR_LOW_C, BOARD_HIGH_C) for t in raw.board_temperatures_c),
         capacity_ah=capacity_ah,
         remaining_ah=_within(raw.remaining_ah, 0.0, CAPACITY_LIMIT_AH),
+        charge_ah=_within(raw.charge_ah, -COUNTER_LIMIT, COUNTER_LIMIT),
+        charge_time_s=_within(raw.charge_time_s, 0.0, COUNTER_LIMIT),
         soc_pct=_within(raw.soc_pct, 0.0, 100.0),
         soh_pct=_within(raw.soh_pct, 0.0, 100.0),
         charge_limit_a=_asked(raw.charge_limit_a),
@@ -214,15 +217,27 @@ def _whole(reading: BatteryReading) -> bool:
 
 def _sum_off(memory: BatteryMemory, reading: BatteryReading, model: BatteryModel | None) -> int:
     """Readings in a row in which the cells do not add up to the pack; a moving current leaves the count alone."""
-    cells, pack_v, before = reading.cell_voltages_v, reading.voltage_v, memory.doubts.sum_off
-    if not cells or pack_v is None or None in cells:
-        return before
-    if abs(sum(v for v in cells if v is not None) - pack_v) <= SUM_TOLERANCE * pack_v:
-        return 0
+    before, fits = memory.doubts.sum_off, _sum_fits(reading, model)
+    if fits is not False:
+        return before if fits is None else 0
     last = memory.battery.reading
     step_a = abs((reading.current_a or 0.0) - (last.current_a or 0.0)) if last else 0.0
     capacity_ah = model.capacity_ah if model else reading.capacity_ah or 100.0
     return min(before + 1, SUM_READINGS) if step_a < SUM_STILL_C * capacity_ah else before
+
+
+def _sum_fits(reading: BatteryReading, model: BatteryModel | None) -> bool | None:
+    """Whether the cells, or as many as the model has from lowest to highest, are the pack; None: it cannot be told."""
+    cells, pack_v = reading.cell_voltages_v, reading.voltage_v
+    if pack_v is None or None in cells:
+        return None
+    slack_v = SUM_TOLERANCE * pack_v
+    if cells:
+        return abs(sum(v for v in cells if v is not None) - pack_v) <= slack_v
+    low_v, high_v = _given(reading)
+    if model is None or low_v is None or high_v is None:
+        return None
+    return model.cells * low_v - slack_v <= pack_v <= model.cells * high_v + slack_v
 
 
 def _found_model(reading: BatteryReading) -> BatteryModel | None:

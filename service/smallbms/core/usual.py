@@ -15,6 +15,7 @@ JUMP_V = 1.5  # no cell moves this far …
 JUMP_S = 2.0  # … in less than this
 SUM_TOLERANCE = 0.03
 CAPACITY_LIMIT_AH = 10_000.0
+COUNTER_LIMIT = 1e9  # Ah or s; no counter has come so far
 HEALTHY_PCT = 70.0
 
 Spans = tuple[float | None, float | None, float | None, float | None]  # of cells, of their temperatures
@@ -64,6 +65,8 @@ def _rest_is_true(raw: BatteryReading) -> bool:
         and (raw.soh_pct is None or raw.soh_pct <= 100.0)
         and (raw.capacity_ah is None or 0.5 <= raw.capacity_ah <= CAPACITY_LIMIT_AH)
         and (raw.remaining_ah is None or 0.0 <= raw.remaining_ah <= CAPACITY_LIMIT_AH)
+        and (raw.charge_ah is None or -COUNTER_LIMIT <= raw.charge_ah <= COUNTER_LIMIT)
+        and (raw.charge_time_s is None or 0.0 <= raw.charge_time_s <= COUNTER_LIMIT)
         and (not boards or all([t is None or SENSOR_LOW_C <= t <= BOARD_HIGH_C for t in boards]))
     )
 
