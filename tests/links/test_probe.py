@@ -18,6 +18,7 @@ from smallbms.emulators.pty import Board, PtyServer
 from smallbms.emulators.pylontech import PylontechBoard
 from smallbms.emulators.seplos import SeplosBoard
 from smallbms.errors import LinkError
+from smallbms.links import probe as probing
 from smallbms.links.probe import LINE_S, SEARCH_S, Line, probe_line
 
 from .rig import STATE, running, until
@@ -72,6 +73,15 @@ async def test_every_battery_of_a_shared_line_is_found(tmp_path: Path) -> None:
     line = SharedLine([board("pylontech", address) for address in (3, 4, 9)])
     found = (await probe(tmp_path, line, "pylontech")).found
     assert [(battery.table["address"], battery.reading.cycles) for battery in found] == [(3, 3), (4, 4), (9, 9)]
+
+
+async def test_where_time_is_up_only_neighbours_of_who_answers_are_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probing, "LINE_S", 0.0)
+    line = await probe(tmp_path, SharedLine([board("pylontech", address) for address in (3, 4, 9)]), "pylontech")
+    assert [battery.table["address"] for battery in line.found] == [3, 4]
+    assert line.unasked == tuple(range(6, 18))
 
 
 async def test_a_board_that_sleeps_is_woken_and_an_echo_is_no_battery(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from smallbms import drivers
-from smallbms.commands.check import SERIAL_PORTS, known_drivers
+from smallbms.commands.check import SERIAL_PORTS, known_drivers, refuse_slow_lines
 from smallbms.commands.scan_file import summary, text
 from smallbms.config import parse
 from smallbms.errors import ConfigError, LinkError
@@ -85,6 +85,7 @@ def _judged(content: str, name: str) -> int:
     """Say whether it could run, and what must be done before it does its work."""
     try:
         config = parse(content, name, known_drivers())
+        refuse_slow_lines(config)
     except ConfigError as error:
         _say(str(error))
         return FAILED

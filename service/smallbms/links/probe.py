@@ -22,7 +22,7 @@ from smallbms.links.timing import ATTEMPTS, time_out_s
 from smallbms.model import BatteryReading
 
 SEARCH_S = 6.0  # for the first answer
-LINE_S = 9.0  # for all of a line
+LINE_S = 9.0  # for all of a line; whoever answers is worth more
 BLOCKS = (slice(0, 2), slice(2, 4), slice(4, 8), slice(8, 16))  # of addresses, one after the other
 MOST_ADDRESSES = 16
 
@@ -39,7 +39,7 @@ class Line:
 
 
 async def probe_line(path: str, kinds: Collection[type[Driver]]) -> Line:
-    """The batteries on a serial line that speak one of these protocols, in at most LINE_S or so.
+    """The batteries on a serial line that speak one of these protocols, in LINE_S or so.
 
     Raises LinkError if it cannot be opened or goes away.
     """
@@ -83,15 +83,14 @@ def _line(first: Driver, path: str, baud: int, began_s: float) -> Steps[Line]:
     """The one that has answered, and its neighbours."""
     found: list[Found] = []
     unasked: list[int] = []
+    answered = True  # the last one asked
     for unit in _addresses(type(first)):
         driver = first if unit == first.unit else drivers.make(first.INFO.name, port=path, unit=unit)
-        if driver is not first:
-            if _now_s() - began_s > LINE_S:
-                unasked.append(unit)
-                continue
-            if not (yield from _answers(driver, baud)):
-                continue
-        if reading := (yield from _read(driver, baud)):
+        if driver is not first and not answered and _now_s() - began_s > LINE_S:
+            unasked.append(unit)
+            continue
+        answered = driver is first or (yield from _answers(driver, baud))
+        if answered and (reading := (yield from _read(driver, baud))):
             found.append(Found(table=_table(driver, path, baud), reading=reading))
     return Line(found=tuple(found), unasked=tuple(unasked))
 
