@@ -167,6 +167,21 @@ def test_identity_is_asked_of_whoever_appears_and_then_once_a_minute() -> None:
     assert Want.IDENTITY in schedule.turn(0.0).want
 
 
+@given(numbers=st.integers(min_value=1, max_value=16))
+def test_after_the_first_round_no_two_are_asked_who_they_are_in_one(numbers: int) -> None:
+    schedule = Schedule(range(1, numbers + 1))
+    asked_at: dict[int, list[int]] = {number: [] for number in range(1, numbers + 1)}
+    for slot in range(3 * IDENTITY_POLLS * numbers):
+        turn = schedule.turn(slot / 10)
+        schedule.answered(turn.number)
+        if Want.IDENTITY in turn.want:
+            asked_at[turn.number].append(slot)
+    assert [slots[0] for slots in asked_at.values()] == list(range(numbers))
+    later = sorted(slot for slots in asked_at.values() for slot in slots[1:])
+    assert all(second - first >= numbers for first, second in pairwise(later))
+    assert all(len(slots) >= 3 for slots in asked_at.values())
+
+
 def test_urged_come_first_in_the_order_of_urging() -> None:
     schedule = Schedule([1, 2, 3])
     for number in (3, 1, 3):

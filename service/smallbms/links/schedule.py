@@ -28,10 +28,16 @@ class Slot(NamedTuple):
 @dataclass(slots=True)
 class _Member:
     last_slot: int = 0  # the lower, the longer it has waited
+    identity_early: int = 0  # so many polls before those whose turn it is every IDENTITY_POLLS
     polls: int = 0  # answered ones since it appeared
     failures: int = 0  # in a row
     asked_at_s: float = -inf
     silent_since_s: float = -inf
+
+    @property
+    def want(self) -> Want:
+        new = self.polls == 0
+        return WITH_IDENTITY if new or (self.polls + self.identity_early) % IDENTITY_POLLS == 0 else Want.ALL
 
     def is_due(self, now_s: float) -> bool:
         """Whether a silent one may cost the others a time-out again."""
@@ -47,7 +53,11 @@ class Schedule:
     """
 
     def __init__(self, numbers: Iterable[int]) -> None:
-        self._members = {number: _Member(last_slot=order) for order, number in enumerate(numbers)}
+        ordered = tuple(numbers)
+        self._members = {
+            number: _Member(last_slot=order, identity_early=order * IDENTITY_POLLS // len(ordered))
+            for order, number in enumerate(ordered)
+        }
         self._numbers = frozenset(self._members)
         self._only = min(self._members) if len(self._members) == 1 else None  # it has the line to itself
         self._slot = len(self._members)
@@ -90,7 +100,7 @@ class Schedule:
         number = self._only or self._longest_waiting(self._class_of_slot(now_s))
         member = self._members[number]
         member.last_slot, member.asked_at_s = self._slot, now_s
-        return Slot(number, Want.ALL if member.polls % IDENTITY_POLLS else WITH_IDENTITY)
+        return Slot(number, member.want)
 
     def answered(self, number: int) -> None:
         member = self._members[number]
