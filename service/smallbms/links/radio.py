@@ -20,8 +20,8 @@ CONNECT_S = 20.0
 READ_S = 4.0  # time to ask twice; a battery counts as lost after 9 s
 LIBRARY_LOG = f"{__name__}.library"  # its errors come again here, as ours
 MISSING = (
-    'driver = "ble" needs the package aiobmsble, on Python 3.12 or newer: pip install "smallbms[ble]". '
-    'It cannot be had on a GX: use a wire there, or driver = "victron-dbus" for what another service reads'
+    'driver = "ble" needs the package aiobmsble in the venv that runs this, of Python 3.12 or newer: pip install '
+    'aiobmsble. It cannot be had on a GX: use a wire there, or driver = "victron-dbus" for what another service reads'
 )
 
 
