@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smallbms.changes import SetSoc
+from smallbms.core import saving
 from smallbms.model import ShuntReading
 from smallbms.words import SocState
 
@@ -140,13 +141,44 @@ def test_a_gap_is_bridged_by_what_was_counted_and_by_nothing_else(anew: bool) ->
     assert rig.decision.soc_state is SocState.UNCERTAIN
 
 
-def test_the_time_before_a_restart_is_not_counted_again() -> None:
-    rig = counting()
-    flow(rig.battery, -36.0, 100.0)
-    rig.restart(off_s=100.0)
+def restarted(rig: Rig, *, off_s: float, wall_error_s: float = 0.0) -> Rig:
+    assert rig.restart(off_s=off_s, wall_error_s=wall_error_s) == ()
     rig.step()
     rig.advance(1.0)
+    return rig
+
+
+@pytest.mark.parametrize("off_s", [1.0, 3600.0, 7 * 86_400.0])
+def test_what_was_counted_while_nobody_looked_is_taken(off_s: float) -> None:
+    rig = counting(2)
+    rig.advance(1.0, step=1.0)
+    for battery in rig.batteries.values():
+        flow(battery, -10.0 * 3600.0 / off_s, off_s + 1.0)
+    restarted(rig, off_s=off_s)
+    assert soc_pct(rig) == pytest.approx(40.0, abs=0.02 + 10.0 / off_s)
+    assert rig.decision.soc_state is SocState.UNCERTAIN
+
+
+@pytest.mark.parametrize(
+    ("wall_error_s", "breaks"), [(3600.0, None), (-3600.0, None), (0.0, _anew), (0.0, _leap), (0.0, _no_clock)]
+)
+def test_a_counter_or_a_clock_that_began_anew_bridges_no_restart(
+    wall_error_s: float, breaks: Callable[[BenchBattery], None] | None
+) -> None:
+    rig = counting()
+    flow(rig.battery, -10.0, 3600.0)
+    if breaks is not None:
+        breaks(rig.battery)
+    restarted(rig, off_s=3600.0, wall_error_s=wall_error_s)
     assert soc_pct(rig) == pytest.approx(50.0, abs=0.01)
+
+
+def test_counters_in_the_store_that_cannot_be_read_are_told() -> None:
+    rig = counting()
+    kept = saving.saved(rig.state, rig.wall_s)
+    kept["soc"]["counts"] = {"cell works 1": ["much", 1.0, 1.0]}
+    _, notices = saving.restored(kept, 100.0, rig.wall_s)
+    assert [notice.split(" cannot")[0] for notice in notices] == ["stored state of charge"]
 
 
 @settings(deadline=None, max_examples=30)

@@ -12,11 +12,12 @@ from typing import Any
 
 from smallbms.core import history
 from smallbms.core.balancer import BalancerMemory
+from smallbms.core.counters import Count
 from smallbms.core.engine import begin
 from smallbms.core.latch import Finding, Latch
 from smallbms.core.limits import LimitsMemory, Phase
 from smallbms.core.reasons import ROWS, Row
-from smallbms.core.soc import SocMemory, own_pct
+from smallbms.core.soc import SocMemory, own_counts, own_pct
 from smallbms.core.state import EngineState
 from smallbms.core.updates import UpdateMemory
 from smallbms.model import ErrorStamp, History
@@ -45,6 +46,10 @@ def saved(state: EngineState, wall_s: float) -> Json:
             "soc_pct": state.soc.soc_pct,
             "ever_synchronised": state.soc.ever_synchronised,
             "own_pct": dict(own_pct(state.soc)),
+            "counts": {
+                key: [count.charge_ah, count.charge_time_s, now_s - count.at_s]
+                for key, count in own_counts(state.soc).items()
+            },
         },
         "history": {
             "page": asdict(history.page(state.history)),
@@ -160,8 +165,18 @@ def _soc(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: floa
             state=SocState.UNKNOWN if pct is None else SocState.UNCERTAIN,
             ever_synchronised=_flag(soc["ever_synchronised"]),
             restored_pct={str(k): _number(v) for k, v in soc["own_pct"].items()},
+            restored_counts=_counts(soc.get("counts", {}), now_s, wall_s - _number(data["wall_s"])),
         ),
     )
+
+
+def _counts(kept: Mapping[str, Any], now_s: float, off_s: float) -> dict[str, Count]:
+    """When the counters showed it; with a wrong clock, at no time at which their own clocks fit."""
+    found = {}
+    for key, (charge_ah, charge_time_s, ago_s) in kept.items():
+        at_s = now_s - off_s - _number(ago_s)
+        found[str(key)] = Count(_number(charge_ah), _number(charge_time_s), at_s)
+    return found
 
 
 def _history(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: float) -> EngineState:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from math import exp, inf
 
 from smallbms.core import counters
+from smallbms.core.counters import Count
 from smallbms.model import Bank, Battery
 from smallbms.settings import Settings
 from smallbms.words import SocState
@@ -23,7 +24,8 @@ DISCHARGING_A = 0.05
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocMemory:
     """`restored_pct`: what each battery had last said of itself before the restart, by identity and kind of figure;
-    `seen`: the batteries of the last count. Only the change of those figures is ever used.
+    `seen`: the batteries of the last count; `restored_counts`: what their own counters had shown. Only the change of
+    those figures is ever used.
 
     `charged_since_s`: since when the conditions of a synchronisation hold; `full`: they have held for the detection
     time; `kept_full`: never under STILL_FULL_PCT since the last synchronisation.
@@ -38,6 +40,7 @@ class SocMemory:
     kept_full: bool = False
     ever_synchronised: bool = False
     restored_pct: Mapping[str, float] = field(default_factory=dict)
+    restored_counts: Mapping[str, Count] = field(default_factory=dict)
     seen: tuple[Battery, ...] = ()
 
 
@@ -56,6 +59,7 @@ def count(memory: SocMemory, bank: Bank, now_s: float, *, by_shunt: bool = False
     counted_at_s, smoothed_a = memory.counted_at_s, memory.smoothed_a
     if counted_at_s is None or smoothed_a is None or now_s - counted_at_s > GAP_S:  # a restart is a gap
         charged_since_s = None
+        moved_ah = counters.moved_since_ah(own_counts(memory), bank)
         bridged_pct = _bridged(soc_pct, own_pct(memory), _own_pct(bank.batteries))
         soc_pct = bridged_pct if moved_ah is None else _moved(soc_pct, moved_ah, capacity_ah)
         state = SocState.UNKNOWN if soc_pct is None else SocState.UNCERTAIN
@@ -76,6 +80,7 @@ def count(memory: SocMemory, bank: Bank, now_s: float, *, by_shunt: bool = False
         kept_full=memory.kept_full and soc_pct is not None and soc_pct >= STILL_FULL_PCT,
         ever_synchronised=memory.ever_synchronised,
         restored_pct=memory.restored_pct,
+        restored_counts=memory.restored_counts,
         seen=bank.batteries,
     )
 
@@ -83,6 +88,11 @@ def count(memory: SocMemory, bank: Bank, now_s: float, *, by_shunt: bool = False
 def own_pct(memory: SocMemory) -> Mapping[str, float]:
     """What each battery last said of itself."""
     return {**memory.restored_pct, **_own_pct(memory.seen)}
+
+
+def own_counts(memory: SocMemory) -> Mapping[str, Count]:
+    """What the counter of each battery last showed."""
+    return {**memory.restored_counts, **counters.counts(memory.seen)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
