@@ -19,7 +19,7 @@ from smallbms.installer.programs import call, obey
 from smallbms.installer.systemd import Systemd
 
 USER = "smallbms"
-GROUPS = ("gpio", "i2c", "dialout")  # who may use pins, buses and serial ports; not every system has each
+GROUPS = ("gpio", "i2c", "dialout", "bluetooth")  # who may use pins, buses, serial ports, BlueZ; as far as there are
 CONFIG_TXT = ("boot/firmware/config.txt", "boot/config.txt")
 _STRICT = re.compile(r"^\s*dtparam=([^#]*,)?strict_gpiod\b", re.MULTILINE)
 
