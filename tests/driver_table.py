@@ -82,7 +82,7 @@ def _others() -> dict[str, Row]:
     for can_id, data in frames(STATE):
         can.take(can_id, data, 1.0)
     service = victron_dbus.VictronBattery(key="")
-    for path in victron_dbus.PATHS:
+    for path in (victron_dbus.CONNECTED, *victron_dbus.PATHS):
         service.take(path, "1" if path == victron_dbus.SERIAL else 1, 1.0)
     chip = pair(fets=True)
     identity = Identity(key="", serial="1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from smallbms.drivers.victron_dbus import PATHS, VictronBattery
+from smallbms.drivers.victron_dbus import CONNECTED, PATHS, VictronBattery
 from smallbms.errors import LinkError
 from smallbms.links.found import Found
 from smallbms.places import SERVICE_PREFIX
@@ -38,7 +38,7 @@ async def probe_bus(bus: str, *, say: Callable[[str], None]) -> tuple[Found, ...
 def _found(monitor: DbusMonitor, name: str) -> Found | None:
     now_s = asyncio.get_running_loop().time()
     battery = VictronBattery(key=f"victron-dbus:{name}")
-    for path in PATHS:
+    for path in (CONNECTED, *PATHS):  # nothing counts before that
         if monitor.seen(name, path):
             battery.take(path, monitor.get_value(name, path), now_s)
     reading = battery.reading(now_s)
