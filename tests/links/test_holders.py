@@ -45,6 +45,7 @@ def test_a_program_that_has_it_open_is_named_by_whatever_name_it_is_asked_for(ro
 @pytest.mark.parametrize(
     ("text", "locked"),
     [(f"      {SLEEPER}\n", True), ("99999999", False), (str(os.getpid()), False), ("", False), ("\xff\0", False)],
+    ids=["alive", "gone", "ourselves", "empty", "garbage"],
 )
 def test_a_lock_file_counts_while_who_made_it_lives(root: Path, text: str, locked: bool) -> None:
     (root / "var/lock/LCK..port").write_text(text, encoding="latin-1")
