@@ -158,9 +158,10 @@ def test_identity_is_asked_of_whoever_appears_and_then_once_a_minute() -> None:
     schedule = Schedule([1])
     polls = []
     for _ in range(IDENTITY_POLLS + 1):
-        polls.append(Want.IDENTITY in schedule.turn(0.0).want)
+        polls.append(schedule.turn(0.0))
         schedule.answered(1)
-    assert [at for at, asked in enumerate(polls) if asked] == [0, IDENTITY_POLLS]
+    assert [at for at, slot in enumerate(polls) if Want.IDENTITY in slot.want] == [0]
+    assert [at for at, slot in enumerate(polls) if slot.again] == [IDENTITY_POLLS]
     schedule.failed(1)
     assert Want.IDENTITY not in schedule.turn(0.0).want
     silence(schedule, frozenset({1}))
@@ -174,7 +175,7 @@ def test_after_the_first_round_no_two_are_asked_who_they_are_in_one(numbers: int
     for slot in range(3 * IDENTITY_POLLS * numbers):
         turn = schedule.turn(slot / 10)
         schedule.answered(turn.number)
-        if Want.IDENTITY in turn.want:
+        if turn.again or Want.IDENTITY in turn.want:
             asked_at[turn.number].append(slot)
     assert [slots[0] for slots in asked_at.values()] == list(range(numbers))
     later = sorted(slot for slots in asked_at.values() for slot in slots[1:])

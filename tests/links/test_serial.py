@@ -13,7 +13,7 @@ import pytest
 
 from smallbms.emulators.board import Mishap
 from smallbms.links.base import LinkFault
-from smallbms.links.schedule import SILENT_AFTER
+from smallbms.links.schedule import IDENTITY_POLLS, SILENT_AFTER
 
 from .rig import DEADLINE_S, STATE, jbd_board, make_rig, running, until
 from .toy import Toy, ToyBoards
@@ -167,6 +167,17 @@ async def test_after_a_replug_the_battery_is_asked_anew_who_it_is(tmp_path: Path
         rig.server.plug()
         reading = await rig.another_reading()
         assert reading.identity.model == "OTHER"
+
+
+async def test_what_a_battery_said_of_itself_is_asked_again_piece_by_piece(tmp_path: Path) -> None:
+    """Not only of one that appears: the name is one of two questions that take turns."""
+    board = jbd_board()
+    rig = make_rig(tmp_path, board, poll_s=0.001)
+    async with running(rig.server.run, rig.line.run):
+        await rig.another_reading()
+        board.payloads[0x05] = b"OTHER"
+        await until(lambda: rig.readings[-1][1].identity.model == "OTHER")
+    assert IDENTITY_POLLS < len(rig.readings) < 3 * IDENTITY_POLLS
 
 
 async def test_an_adapter_lost_while_nothing_is_asked_is_noticed(tmp_path: Path) -> None:

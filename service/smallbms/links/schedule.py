@@ -12,32 +12,28 @@ from smallbms.drivers.base import Want
 SILENT_AFTER = 3  # failures in a row
 SILENT_SLOTS = 5  # of so many slots, or of a round of all that answer, the silent ones get one
 RARELY_S = ((600.0, 30.0), (60.0, 10.0))  # who has been silent for so long is asked once in so long
-IDENTITY_POLLS = 120  # a minute at the usual pace
+IDENTITY_POLLS = 120  # from one question about the identity to the next: a minute at the usual pace
 
 
 WITH_IDENTITY = Want.ALL | Want.IDENTITY
 
 
 class Slot(NamedTuple):
-    """One battery's turn."""
+    """One battery's turn; `again`: with one question more, of those that it answered about its identity before."""
 
     number: int
     want: Want
+    again: bool = False
 
 
 @dataclass(slots=True)
 class _Member:
     last_slot: int = 0  # the lower, the longer it has waited
-    identity_early: int = 0  # so many polls before those whose turn it is every IDENTITY_POLLS
+    again_early: int = 0  # so many polls before every IDENTITY_POLLS, lest a round of all takes the longer
     polls: int = 0  # answered ones since it appeared
     failures: int = 0  # in a row
     asked_at_s: float = -inf
     silent_since_s: float = -inf
-
-    @property
-    def want(self) -> Want:
-        new = self.polls == 0
-        return WITH_IDENTITY if new or (self.polls + self.identity_early) % IDENTITY_POLLS == 0 else Want.ALL
 
     def is_due(self, now_s: float) -> bool:
         """Whether a silent one may cost the others a time-out again."""
@@ -55,7 +51,7 @@ class Schedule:
     def __init__(self, numbers: Iterable[int]) -> None:
         ordered = tuple(numbers)
         self._members = {
-            number: _Member(last_slot=order, identity_early=order * IDENTITY_POLLS // len(ordered))
+            number: _Member(last_slot=order, again_early=order * IDENTITY_POLLS // len(ordered))
             for order, number in enumerate(ordered)
         }
         self._numbers = frozenset(self._members)
@@ -100,7 +96,9 @@ class Schedule:
         number = self._only or self._longest_waiting(self._class_of_slot(now_s))
         member = self._members[number]
         member.last_slot, member.asked_at_s = self._slot, now_s
-        return Slot(number, member.want)
+        if member.polls == 0:
+            return Slot(number, WITH_IDENTITY)
+        return Slot(number, Want.ALL, again=(member.polls + member.again_early) % IDENTITY_POLLS == 0)
 
     def answered(self, number: int) -> None:
         member = self._members[number]

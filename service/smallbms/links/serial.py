@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Generator, Mapping
 from typing import TypeVar
 
-from smallbms.drivers.base import Driver, Request
+from smallbms.drivers.base import Driver, Request, Want
 from smallbms.errors import FrameError, LinkError
 from smallbms.links.base import BACK_OFF_S, LinkFault, LinkHealth
 from smallbms.links.port import NO_ANSWER, Answer, Exchange, Pause, Port, Script, opened
@@ -50,7 +50,8 @@ class SerialLine:
         self._on_reading = on_reading
         self._on_frame_error = on_frame_error
         self._schedule = Schedule(self._units)
-        self._exchanges: dict[Slot, tuple[Exchange, ...]] = {}  # made once
+        self._exchanges: dict[tuple[int, Want], tuple[Exchange, ...]] = {}  # made once
+        self._asked_again: Counter[int] = Counter()  # questions about its identity, by battery
         self._port: Port | None = None
         self._trouble = TroubleLog(_log)
         self._open = False
@@ -139,7 +140,7 @@ class SerialLine:
         """Ask for what the slot wants and hand the reading on; False if nothing good came."""
         number = slot.number
         good = False
-        for exchange in self._exchanges.get(slot) or self._made(slot):
+        for exchange in self._exchanges_of(slot):
             fault = yield from self._ask(number, exchange)
             if fault is LinkFault.SILENCE:
                 break  # the rest would cost a time-out each
@@ -156,10 +157,17 @@ class SerialLine:
             if whose == number and times >= SILENT_AFTER:
                 self._trouble.failure(f"battery {number}, {what}", "no good answer, though others come")
 
-    def _made(self, slot: Slot) -> tuple[Exchange, ...]:
-        driver = self._units[slot.number]
-        self._exchanges[slot] = exchanges = tuple(
-            Exchange(request, time_out_s(request, driver.INFO, self._baud)) for request in driver.requests(slot.want)
+    def _exchanges_of(self, slot: Slot) -> tuple[Exchange, ...]:
+        exchanges = self._exchanges.get((slot.number, slot.want)) or self._made(slot.number, slot.want)
+        if slot.again and (identity := self._made(slot.number, Want.IDENTITY)):
+            self._asked_again[slot.number] += 1
+            return (*exchanges, identity[self._asked_again[slot.number] % len(identity)])
+        return exchanges
+
+    def _made(self, number: int, want: Want) -> tuple[Exchange, ...]:
+        driver = self._units[number]
+        self._exchanges[number, want] = exchanges = tuple(
+            Exchange(request, time_out_s(request, driver.INFO, self._baud)) for request in driver.requests(want)
         )
         return exchanges
 
