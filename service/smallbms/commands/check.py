@@ -16,7 +16,6 @@ from smallbms.config import Config, load
 from smallbms.config_batteries import I2cBattery, SerialBattery
 from smallbms.config_inputs import VeDirectShunt
 from smallbms.errors import ConfigError
-from smallbms.inputs import gx_relays
 from smallbms.links.timing import Round, full_round
 from smallbms.outputs.gpio import Chip
 from smallbms.places import SERVICE_PREFIX
@@ -162,6 +161,8 @@ async def _check_bus(bus: str, config: Config | None, report: Report) -> None:
 
 
 async def _foreign_relays(connection: Connection, relays: Mapping[str, int]) -> Iterable[str]:
+    from smallbms.inputs import gx_relays  # the service loads this module, too, and hardly any has relays
+
     try:
         return (await gx_relays.foreign(connection, relays)).values()
     except (DbusError, OSError) as error:
