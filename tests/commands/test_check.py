@@ -36,6 +36,7 @@ async def test_the_report_as_json(system: System) -> None:
 async def test_what_is_missing_is_said(system: System, tmp_path: Path) -> None:
     file = tmp_path / "smallbms.toml"
     text = system.config().replace(str(system.battery.cable.path), f"{tmp_path}/unplugged")
+    text += '[[battery]]\ndriver = "ble"\ntype = "acme_bms"\nname = "x"\n'
     text += f'[shunt]\ndriver = "ve.direct"\nport = "{tmp_path}/no-shunt"\n'
     text += '[[battery]]\ndriver = "bq76952"\nport = "/dev/i2c-99"\nmodel = "12.8/100"\nsense_mohm = 0.5\n'
     file.write_text(text.replace(system.daemon.address, f"unix:path={tmp_path}/nowhere"), encoding="utf-8")
@@ -43,6 +44,7 @@ async def test_what_is_missing_is_said(system: System, tmp_path: Path) -> None:
     assert result.status == FAULTY
     assert f"{tmp_path}/unplugged does not exist: is the adapter plugged in?" in result.out
     assert f"[shunt] {tmp_path}/no-shunt does not exist" in result.out
+    assert "needs the package aiobmsble" in result.out or "type = 'acme_bms' is not allowed" in result.out
     assert "/dev/i2c-99 does not exist: is the bus switched on" in result.out
     assert f"the bus unix:path={tmp_path}/nowhere cannot be reached" in result.out
     assert "is valid" not in result.out
