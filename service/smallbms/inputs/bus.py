@@ -9,14 +9,14 @@ from typing import Any, NoReturn
 
 from smallbms.trouble import TroubleLog
 from velib_python import Connection, DbusError, connect
+from velib_python.connection import UNKNOWN_METHOD, UNKNOWN_OBJECT
 from velib_python.ve_utils import unwrap_dbus_value
 
 PERIOD_S = 1.0
 ANSWER_S = 1.0
 BACK_OFF_S = (0.5, 5.0)  # first and longest
 BUS_ITEM = "com.victronenergy.BusItem"
-_ERROR = "org.freedesktop.DBus.Error."
-NOT_THERE = frozenset({_ERROR + "ServiceUnknown", _ERROR + "NameHasNoOwner", _ERROR + "NoReply"})
+NO_SUCH_PATH = (UNKNOWN_METHOD, UNKNOWN_OBJECT)
 
 Values = Mapping[str, Any]
 
@@ -65,7 +65,7 @@ class BusValues:
         try:
             (variant,) = await connection.call(self._service, path, BUS_ITEM, "GetValue", timeout_s=ANSWER_S)
         except DbusError as error:
-            if error.name in NOT_THERE:
-                raise
-            return None
+            if error.name in NO_SUCH_PATH:
+                return None
+            raise
         return unwrap_dbus_value(variant)

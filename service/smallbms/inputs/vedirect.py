@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import termios
@@ -42,7 +43,8 @@ class VeDirect:
                 try:
                     await self._listen(device)
                 finally:
-                    device.close()
+                    with contextlib.suppress(OSError):  # an adapter that is gone
+                        device.close()
             except LinkError as error:
                 self._trouble.failure(self._path, str(error))
             await asyncio.sleep(self._back_off_s)
