@@ -12,7 +12,7 @@ from binascii import unhexlify
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from smallbms.drivers.base import Driver, Request
+from smallbms.drivers.base import Driver, Request, Want
 from smallbms.errors import FrameError
 
 START, END = b"~", b"\r"
@@ -93,9 +93,14 @@ class Fields:
 class AsciiHexDriver(Driver, ABC):
     """What the drivers of such batteries share: questions that only take an answer of their own address."""
 
+    _questions: tuple[tuple[Want, Request], ...]  # each with what it brings, in the order in which they are asked
+
     def __init__(self, *, key: str, unit: int, board_sensors: frozenset[int]) -> None:
         super().__init__(key=key, unit=unit, board_sensors=board_sensors)
         self._sizes: dict[int, int] = {}  # of the last good answers, so that a link can wait for all bytes at once
+
+    def requests(self, want: Want) -> tuple[Request, ...]:
+        return tuple(request for part, request in self._questions if part & want)
 
     def _question(
         self, what: str, command: int, info: bytes, size: int, take: Callable[[Fields, float], None]

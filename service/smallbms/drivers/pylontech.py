@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from smallbms.drivers.ascii_hex import AsciiHexDriver, Fields, only, temperature_c
-from smallbms.drivers.base import DriverInfo, Request, Want
+from smallbms.drivers.base import DriverInfo, Want
 from smallbms.drivers.common import NO_FAULTS, faults_of
 from smallbms.drivers.faults import BOTH_COLD, BOTH_HOT, directed
 from smallbms.errors import FrameError
@@ -106,9 +106,6 @@ class Pylontech(AsciiHexDriver):
             (Want.IDENTITY, self._question("serial number", Command.SERIAL, own, 17, self._take_serial)),
             (Want.IDENTITY, self._question("maker", Command.MAKER, b"", 32, self._take_maker)),
         )
-
-    def requests(self, want: Want) -> tuple[Request, ...]:
-        return tuple(request for part, request in self._questions if part & want)
 
     def reading(self) -> BatteryReading | None:
         analog = self._analog

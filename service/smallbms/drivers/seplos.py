@@ -15,7 +15,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from smallbms.drivers.ascii_hex import AsciiHexDriver, Fields, only, temperature_c
-from smallbms.drivers.base import DriverInfo, Request, Want
+from smallbms.drivers.base import DriverInfo, Want
 from smallbms.drivers.common import bits
 from smallbms.drivers.faults import BOTH_COLD, BOTH_HOT
 from smallbms.errors import FrameError
@@ -119,9 +119,6 @@ class Seplos(AsciiHexDriver):
             (Want.PACK | Want.CELLS, self._question("telemetry", Command.TELEMETRY, GROUP, 75, self._take_telemetry)),
             (Want.IDENTITY, self._question("maker", Command.MAKER, b"", 32, self._take_maker)),
         )
-
-    def requests(self, want: Want) -> tuple[Request, ...]:
-        return tuple(request for part, request in self._questions if part & want)
 
     def reading(self) -> BatteryReading | None:
         telemetry, alarms = self._telemetry, self._alarms
