@@ -154,6 +154,18 @@ async def test_a_name_without_hardware_behind_it_is_not_asked(
     assert (str(port) in capsys.readouterr().err) == asked
 
 
+async def test_a_port_is_named_by_what_lasts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(scanning, "LASTING_NAMES", f"{tmp_path}/by-id/*")
+    (tmp_path / "by-id").mkdir()
+    (tmp_path / "by-id" / "usb-A").symlink_to(tmp_path / "ttyUSB0")
+    async with adapters(tmp_path, {"ttyUSB0": JbdBoard(Pack().reading)}):
+        arguments = Namespace(write=None, ports=[f"{tmp_path}/ttyUSB*"], ble=False, series=None, bus=None)
+        assert await scanning.scan(arguments) == 0
+    assert f'port = "{tmp_path}/by-id/usb-A"\n' in capsys.readouterr().out
+
+
 async def test_a_battery_that_a_service_reads_is_left_alone(tmp_path: Path) -> None:
     system = System(tmp_path)
     try:

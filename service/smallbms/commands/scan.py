@@ -29,6 +29,7 @@ from smallbms.places import runtime_candidates
 DONE, FAILED = 0, 1
 PINS_FILE = "pins.json"
 VENUS = "/opt/victronenergy"
+LASTING_NAMES = "/dev/serial/by-id/*"
 I2C_BUSES = "/dev/i2c-*"
 TTYS = "/sys/class/tty"
 MOST_S = LINE_S + 1.0
@@ -95,14 +96,15 @@ def _judged(content: str, name: str) -> int:
 
 
 def _ports(patterns: Iterable[str]) -> Iterator[str]:
-    """Every port once, by its best name; but no UART that is not there."""
+    """Every port once, by a name that lasts where it has one; but no UART that is not there."""
+    lasting = {os.path.realpath(path): path for path in sorted(glob.glob(LASTING_NAMES))}
     devices: set[str] = set()
     for pattern in patterns:
         for path in sorted(glob.glob(pattern)):
             device = os.path.realpath(path)
             if device not in devices and not _absent(device):
                 devices.add(device)
-                yield os.path.abspath(path)
+                yield lasting.get(device) or os.path.abspath(path)
 
 
 def _absent(device: str) -> bool:
