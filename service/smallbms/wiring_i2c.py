@@ -25,7 +25,8 @@ def i2c_lines(
     for port, on_bus in buses.items():
         units = {n: Unit(_chip(b, config.model_of(b)), Place(b.mux, b.channel)) for n, b in on_bus.items()}
         resets = {(b.mux_reset.chip, b.mux_reset.line) for b in on_bus.values() if b.mux_reset is not None}
-        bus = I2cBus(partial(I2cDevice, port), reset=partial(pulse, resets) if resets else None)
+        muxes = {b.mux for b in on_bus.values() if b.mux is not None}
+        bus = I2cBus(partial(I2cDevice, port), muxes=muxes, reset=partial(pulse, resets) if resets else None)
         yield I2cLine(port, bus, units, poll_s=POLL_S, on_reading=on_reading)
 
 

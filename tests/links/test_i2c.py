@@ -9,14 +9,16 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from smallbms.drivers.bq76952_registers import Status
+from hwbed.inside.i2c import Tca9548a
+from smallbms.drivers.bq76952_registers import Status, Subcommand
+from smallbms.drivers.bq76952_wire import Wire
 from smallbms.drivers.i2c import Steps
 from smallbms.errors import LinkError
 from smallbms.links.base import LinkFault
-from smallbms.links.i2c_bus import I2cBus, I2cDevice, Place, Transport
+from smallbms.links.i2c_bus import ATTEMPTS, I2cBus, I2cDevice, Place, Transport
 
-from .hurried import hurry
-from .i2c_bench import POLL_S, Bench, Wires
+from .hurried import InPlace, hurry
+from .i2c_bench import CHIP, POLL_S, Bench, Wires
 
 
 def in_a_hurry(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
@@ -264,6 +266,40 @@ async def test_a_battery_urged_by_its_own_reading_is_read_again_at_once() -> Non
         await asyncio.sleep(5.0)
     stamps = [reading.taken_at_s for _, reading in bench.readings]
     assert stamps[5] - stamps[4] < 0.01
+
+
+class Deaf(Tca9548a):
+    """A multiplexer that for a while takes no 0."""
+
+    refusals = 0
+
+    def write(self, data: bytes) -> bool:
+        if data == b"\0" and self.refusals:
+            self.refusals -= 1
+            return False
+        return super().write(data)
+
+
+@in_a_hurry
+async def test_chips_behind_two_multiplexers_are_never_heard_together() -> None:
+    bench = Bench(2)
+    muxes = {0x70: Deaf({0: bench.mux.channels[0]}), 0x71: Deaf({1: bench.mux.channels[1]})}
+    bench.bus.slaves = dict(muxes)
+    clock = asyncio.get_running_loop().time
+    bus = I2cBus(lambda: Wires(bench.bus), muxes=muxes, worker=InPlace(), clock=clock, sleep=lambda seconds: None)
+    muxes[0x71].control = 2  # left so by whoever was here before
+    await bus.open()
+    places = {1: Place(0x70, 0), 2: Place(0x71, 1)}
+    answers = []
+    for number in (1, 2, 1):
+        bench.chips[number].device_number = 0x7690 + number
+        answers.append(await bus.play(places[number], Wire(CHIP, crc=False).ask(Subcommand.DEVICE_NUMBER)))
+    assert answers == [b"\x91\x76", b"\x92\x76", b"\x91\x76"]
+    muxes[0x70].refusals = 2 * ATTEMPTS
+    await bus.play(places[1], Wire(CHIP, crc=False).read(0, 1))  # its channel stays open
+    with pytest.raises(LinkError, match="0x70 does not answer"):
+        await bus.play(places[2], Wire(CHIP, crc=False).read(0, 1))
+    assert await bus.play(places[2], Wire(CHIP, crc=False).ask(Subcommand.DEVICE_NUMBER)) == b"\x92\x76"
 
 
 async def test_the_worker_is_a_thread_that_ends_with_the_bus() -> None:

@@ -67,17 +67,14 @@ class Bq76952:
             raise FrameError("the chip has lost its settings (a reset): it is set up anew")
         return decoded(answers, self._board, self._unit_a, self._identity, rested)
 
-    def bleed(self, cells: Collection[int]) -> Steps[None]:
-        """Bleed these cells (from 1) for up to 20 s, and no others. Raises FrameError if the chip does otherwise."""
-        yield from self._bleed(cells)
-
     def rest(self) -> Steps[None]:
         """Bleed nothing, so that the cells can be read 0.1 s later; like `bleed`."""
         rested = self._bleeding
-        yield from self._bleed(())
+        yield from self.bleed(())
         self._rested = rested
 
-    def _bleed(self, cells: Collection[int]) -> Steps[None]:
+    def bleed(self, cells: Collection[int]) -> Steps[None]:
+        """Bleed these cells (from 1) for up to 20 s, and no others. Raises FrameError if the chip does otherwise."""
         inputs = self._board.inputs
         mask = sum(1 << (inputs[cell - 1] - 1) for cell in cells)
         self._bleeding += tuple(cells)  # should this fail midway

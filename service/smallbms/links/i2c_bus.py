@@ -74,19 +74,23 @@ class I2cDevice:
 class I2cBus:
     """One bus; a conversation at a time is played on it by the worker.
 
-    `worker`, `clock` and `sleep` are for whoever has a time of his own. All methods raise LinkError.
+    `muxes`: all multiplexers on it, which someone else may have left open. `worker`, `clock` and `sleep` are for
+    whoever has a time of his own. All methods raise LinkError.
     """
 
     def __init__(
         self,
         connect: Callable[[], Transport],
         *,
+        muxes: Iterable[int] = (),
         reset: Callable[[], None] | None = None,
         worker: Executor | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._connect = connect
+        self._muxes = frozenset(muxes)
+        self._doubtful: set[int] = set()  # of them, those that may have a channel open
         self._reset = reset
         self._worker = worker or ThreadPoolExecutor(1, thread_name_prefix="i2c")
         self._clock = clock
@@ -120,6 +124,7 @@ class I2cBus:
             self._transport = self._connect()
         except OSError as error:
             raise LinkError(f"cannot be opened: {error.strerror}") from error
+        self._doubtful = set(self._muxes)
 
     def _close(self) -> None:
         transport, self._transport = self._transport, None
@@ -137,12 +142,20 @@ class I2cBus:
     def _play(self, place: Place, conversation: Steps[Result]) -> Result:
         if place.mux is None or place.channel is None:
             return self._converse(conversation)
+        for other in self._doubtful - {place.mux}:
+            self._disconnect(other)
+        self._doubtful.add(place.mux)
         self._transfer(Transfer(place.mux, bytes((1 << place.channel,))))
         try:
             return self._converse(conversation)
         finally:
             with contextlib.suppress(LinkError):
-                self._transfer(Transfer(place.mux, bytes((0,))))
+                self._disconnect(place.mux)
+
+    def _disconnect(self, mux: int) -> None:
+        """Close all channels of a multiplexer: chips of the same address behind another would answer together."""
+        self._transfer(Transfer(mux, bytes((0,))))
+        self._doubtful.discard(mux)
 
     def _converse(self, conversation: Steps[Result]) -> Result:
         try:
@@ -163,14 +176,15 @@ class I2cBus:
         """Carry one out; what is not acknowledged is tried again."""
         if self._transport is None:
             raise LinkError("the bus is closed")
-        for attempt in range(1, ATTEMPTS + 1):
+        attempt = 1
+        while True:
             try:
                 return self._transport.transfer(*step)
             except OSError as error:
                 if attempt == ATTEMPTS:
                     raise LinkError(f"0x{step.address:02X} does not answer: {error.strerror}") from error
-                self._sleep(RETRY_AFTER_S * attempt)
-        raise AssertionError  # not reached
+            self._sleep(RETRY_AFTER_S * attempt)
+            attempt += 1
 
 
 def pulse(lines: Iterable[tuple[str, int | str]]) -> None:
