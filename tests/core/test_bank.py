@@ -9,6 +9,7 @@ import pytest
 from smallbms.batteries import custom_model
 from smallbms.changes import Acknowledge
 from smallbms.core.bank import strings
+from smallbms.core.sentences import BANK_ERRORS
 from smallbms.model import BankSpec
 from smallbms.words import AlarmCode, AlarmLevel, BankError, DeviceState, ReasonCode
 
@@ -85,12 +86,14 @@ def test_a_lost_battery_is_carried_by_the_mean_of_the_rest() -> None:
 
 
 def in_error(rig: Rig) -> BankError:
-    """The error that stands, with both outputs off and a reason that says so."""
+    """The error that stands, with both outputs off and the sentence that says so."""
     rig.step()
     rig.advance(25.0)
     assert rig.allowed == (False, False)
     assert not (rig.outputs.atc or rig.outputs.atd)
-    assert rig.decision.reasons
+    found = rig.decision.bank.error
+    said = "gives no valid data" if found is BankError.NONE else BANK_ERRORS[found]
+    assert any(said in text for text in rig.texts())
     assert rig.decision.device_state is DeviceState.ERROR
     assert rig.state.last_errors[0].code == error(rig)
     return error(rig)
