@@ -132,7 +132,7 @@ def test_starting_takes_both_until_all_are_read() -> None:
     rig.step()
     reason = rig.reason(ReasonCode.STARTING)
     assert rig.allowed == (False, False)
-    assert "not every battery has been read yet; back: all are read, 20 s at most" in reason.text
+    assert "the batteries have not all been read, or make no bank yet; back: they do, 20 s at most" in reason.text
     rig.advance(10.0)
     rig.batteries[2].answers = True
     rig.advance(STEP_S)

@@ -126,7 +126,7 @@ ROWS: tuple[Row, ...] = (
     Row(name="mode_off", code=ReasonCode.MODE_OFF, blocks=_B, probe=breaches.mode_off,
         text="the mode is {mode}", back="it is On"),
     Row(name="starting", code=ReasonCode.STARTING, blocks=_B, probe=breaches.starting,
-        text="starting: not every battery has been read yet", back="all are read, 20 s at most"),
+        text="starting: the batteries have not all been read, or make no bank yet", back="they do, 20 s at most"),
     Row(name="updating_charge", code=ReasonCode.UPDATING, blocks=_C, probe=breaches.updating_charge,
         text="an update is under way", back="a version is healthy"),
     Row(name="updating_discharge", code=ReasonCode.UPDATING, blocks=_D, probe=breaches.updating_discharge,
