@@ -62,7 +62,7 @@ async def test_the_main_process_reads_bleeds_and_lets_go_of_a_bank(tmp_path: Pat
             assert bench.chips[1].configured == 1
             system.main.send(signal.SIGTERM)
             await wait_for(lambda: not any(chip.bleeding for chip in bench.chips.values()), "the end of bleeding", 5.0)
-            assert bench.mux.control == 0
+            await wait_for(lambda: bench.mux.control == 0, "a multiplexer that is closed", 5.0)
         finally:
             await system.stop()
 
