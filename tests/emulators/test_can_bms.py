@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from smallbms.drivers.can_bms import CanBms
+from smallbms.emulators import CAN, play
 from smallbms.emulators.can_bms import frames
 from smallbms.model import BatteryReading, Identity
 from smallbms.words import Fault
@@ -39,3 +41,8 @@ def read_back(state: BatteryReading) -> BatteryReading:
 def test_what_it_says_is_read(state: BatteryReading) -> None:
     who = Identity(key="k", serial="0123456789", model="US5000")
     assert read_back(state) == replace(state, identity=who)
+
+
+async def test_without_its_interface_it_cannot_play() -> None:
+    with pytest.raises(OSError, match=r"No such device|not supported|not permitted"):
+        await play(CAN, Path("nocan0"), lambda: STATE)

@@ -22,7 +22,7 @@ from smallbms.config import Config, parse
 from smallbms.config_batteries import SimulatedBattery as SimulatedTable
 from smallbms.core.state import Snapshot
 from smallbms.drivers.simulated import SimulatedBattery
-from smallbms.emulators import play
+from smallbms.emulators import CAN, play
 from smallbms.errors import ConfigError
 from smallbms.places import BUS_FILE, runtime_directory
 from smallbms.simulation.demo import house
@@ -111,7 +111,7 @@ async def emulate(arguments: Namespace) -> int:
     drive = Drive(house([battery], start_h=START_H))
     drive.obey(atc=True, atd=True, cvl_v=model.charge_v, ccl_a=math.inf, dcl_a=math.inf)
     driver = arguments.protocol
-    path = Path(arguments.port or f"/tmp/{driver}")
+    path = Path(arguments.port or ("vcan0" if driver == CAN else f"/tmp/{driver}"))
     print(
         f"A battery {model.name} that speaks {driver} answers at {path} until you press Ctrl-C.\n"
         f'[[battery]]\ndriver = "{driver}"\nport = "{path}"\nmodel = "{model.name}"',

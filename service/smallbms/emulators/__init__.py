@@ -20,6 +20,8 @@ BOARDS = {  # by driver: module and class
     "seplos": ("seplos", "SeplosBoard"),
 }
 
+CAN = "can-bms"
+
 
 def make_board(name: str, state: Callable[[], BatteryReading]) -> EmulatedBoard:
     """A board for a driver, with the address that a battery of its protocol has from the start."""
@@ -28,6 +30,14 @@ def make_board(name: str, state: Callable[[], BatteryReading]) -> EmulatedBoard:
 
 
 async def play(name: str, path: Path, state: Callable[[], BatteryReading]) -> None:
-    """A battery behind `path`, at its protocol's pace, until cancelled. Raises OSError if no port can be made there."""
+    """A battery behind `path`, at its protocol's pace, until cancelled; for CAN `path` is the interface.
+
+    Raises OSError if no port can be made there.
+    """
+    if name == CAN:
+        from smallbms.emulators.can_bms import play_can
+
+        await play_can(str(path), state)
+        return
     baud = drivers.make(name, port=str(path)).INFO.baud
     await PtyServer(make_board(name, state), path, baud=baud).run()

@@ -87,6 +87,13 @@ class CanBattery:
                 self._answered_at_s = asyncio.get_running_loop().time()
 
 
+async def play_can(interface: str, state: Callable[[], BatteryReading]) -> None:
+    """A battery on a CAN interface, until cancelled. Raises OSError if there is none of that name."""
+    with socket.socket(socket.AF_CAN, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.CAN_RAW) as bus:
+        bus.bind((interface,))
+        await CanBattery(state).run(bus)
+
+
 def send(bus: socket.socket, said: Iterable[Frame]) -> None:
     """Send frames; what a full or sleeping bus does not take is lost, as on a wire."""
     with contextlib.suppress(OSError):

@@ -13,7 +13,7 @@ import pytest
 
 from integration.harness import System
 from links.rig import STATE, running, until
-from smallbms.drivers.can_bms import CanBms
+from smallbms.drivers.can_bms import KEEP_ALIVE, CanBms
 from smallbms.emulators.can_bms import CanBattery, frames, send
 from smallbms.links import can
 from smallbms.links.base import LinkFault
@@ -102,16 +102,22 @@ async def test_bus_off_is_told_by_the_kernel_and_the_bus_is_heard_on() -> None:
 
 
 @pytest.mark.timeout(120)
-async def test_the_whole_service_publishes_a_battery_on_can(tmp_path: Path) -> None:
+async def test_the_whole_service_publishes_an_emulated_battery(tmp_path: Path) -> None:
     with vcan() as name:
-        table = f'[[battery]]\ndriver = "can-bms"\nport = "{name}"\nmodel = "12.8/100"\n'
+        model = "12.8/100"
+        table = f'[[battery]]\ndriver = "can-bms"\nport = "{name}"\nmodel = "{model}"\n'
         system = System(tmp_path, batteries=0, extra=table)
-        async with speaking(name) as battery:
-            try:
-                await system.start()
-                items = await system.shows({"/Dc/0/Voltage": 13.2, "/System/MinCellVoltage": 3.299})
-                assert items["/Mgmt/Connection"] == f"can-bms on {name}"
-                assert items["/Battery/1/Voltage"] == 13.2
-                assert battery.answers >= 1
-            finally:
-                await system.stop()
+        try:
+            await system.run("smallbms", "emulate", "can-bms", "--port", name, "--model", model, "--soc", "44")
+            await system.start()
+            items = await system.shows({"/Soc": lambda pct: pct is not None and abs(pct - 44.0) <= 1.0})
+            assert items["/Mgmt/Connection"] == f"can-bms on {name}"
+            assert 3.0 < items["/System/MinCellVoltage"] <= items["/System/MaxCellVoltage"] < 3.6
+            assert items["/Voltages/Cell1"] is None  # it tells no single cells
+            with peer(name) as listener:
+                listener.setblocking(True)
+                listener.settimeout(10)
+                while FRAME.unpack(listener.recv(FRAME.size))[0] != KEEP_ALIVE:
+                    pass
+        finally:
+            await system.stop()
