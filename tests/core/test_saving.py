@@ -61,6 +61,7 @@ def test_what_was_tripped_is_so_in_the_first_decision_after_a_restart(case: Case
     assert rig.state.urgent > urgent  # to the flash at once
     row = next(row for row in ROWS if row.name == case.row)
     before = next(r for r in rig.decision.reasons if r.code is row.code)
+    kept_text = before.text.replace(": busy", "")  # what the outputs process says is of now
     heal_but_not_released = case.band or case.heal
     heal_but_not_released(rig)
     if case.row == "floor":
@@ -69,7 +70,7 @@ def test_what_was_tripped_is_so_in_the_first_decision_after_a_restart(case: Case
     rig.step()
     after = next(r for r in rig.decision.reasons if r.code is row.code)
     assert (after.text, after.battery, after.cell, after.value, after.limit, after.blocks) == (
-        before.text, before.battery, before.cell, before.value, before.limit, before.blocks
+        kept_text, before.battery, before.cell, before.value, before.limit, before.blocks
     )  # fmt: skip
     for _ in range(8):
         rig.advance(0.5)
