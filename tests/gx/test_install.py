@@ -122,7 +122,8 @@ async def test_installing_again_repairs(installed: Site, archive: Path) -> None:
     await installed.start()
     await installed.works()
     await installed.gx.do(f"echo broken >>{HOME}/current/service/smallbms/app.py; rm -r {HOME}/service")
-    await installed.install(archive, "--yes")
+    assert "REBOOT THE GX" in await installed.install(archive, "--yes")
+    await installed.gx.reboot()
     await installed.works()
     broken = await installed.gx.run(f"grep -c ^broken {HOME}/current/service/smallbms/app.py")
     assert broken.text.strip() == "0"

@@ -150,6 +150,16 @@ def test_a_second_time_repairs_what_is_broken_and_restarts_it(
     assert f"svc -t {layout.services / MAIN}" in daemontools.calls
 
 
+def test_where_what_supervise_runs_was_removed_it_asks_for_a_reboot(
+    layout: Layout, source: Path, daemontools: FakeDaemontools
+) -> None:
+    for removed in (False, True):
+        out = io.StringIO()
+        assert venus.install(layout, Console(yes=True, out=out), source)
+        assert ("REBOOT THE GX" in out.getvalue()) is removed
+        shutil.rmtree(layout.wrappers)
+
+
 def test_over_another_version_it_says_how(layout: Layout, source: Path, tmp_path: Path) -> None:
     venus.install(layout, console(), source)
     before = everything(layout.root)

@@ -22,9 +22,12 @@ def install(layout: Layout, console: Console, source: Path, given: Path | None =
     bundle = tree.read_bundle(source)
     checks.check(layout, source, bundle)
     checks.refuse_other(layout, bundle.version)
+    cut_off = any(layout.services.joinpath(name).is_symlink() for name in SUPERVISED) and not layout.wrappers.exists()
     done = console.carry_out(f"To install {bundle.version}", _install_steps(layout, console, source, given))
     if done:
         _tell_next(layout, console, bundle.version)
+    if done and cut_off:  # what supervise runs in a directory that was removed, nobody can stop
+        console.say(f"REBOOT THE GX: {layout.wrappers} had been removed, and what ran from there still does.")
     return done
 
 
