@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from statistics import linear_regression
 
 from integration.harness import BOTH_ON
 
@@ -20,6 +21,7 @@ POLL_S = 0.25
 QUESTIONS = 2  # of a poll: pack and cells
 LOOK_S = 1.0
 SETTLED_S = 60.0
+STEADY_S = 300.0
 BUS_AWAY_S = 0.5
 GARBLED_S = 1.5
 
@@ -45,12 +47,15 @@ class Use:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Soaked:
     """`main_mb`, `outputs_mb`: the farthest that memory went from what it was after the first minute (half of a shorter
-    run); `tasks`, `descriptors`: how many more there are at the end than at the beginning, both at rest."""
+    run); `…_mb_an_hour`: how fast it grew from the sixth minute (the last half) on, by the line of least squares of
+    all looks; `tasks`, `descriptors`: how many more there are at the end than at the beginning, both at rest."""
 
     events: int
     seconds: float
     main_mb: float
     outputs_mb: float
+    main_mb_an_hour: float
+    outputs_mb_an_hour: float
     tasks: int
     descriptors: int
     outputs_descriptors: int
@@ -115,17 +120,27 @@ async def soak(folder: Path, seconds: float, seed: int) -> Soaked:
         last = await _at_rest(system)
     finally:
         await system.stop()
-    settled_s = min(SETTLED_S, seconds / 2)
-    later = [use for use in uses if use.at_s - began_s >= settled_s]
+    later = _from(uses, began_s + min(SETTLED_S, seconds / 2))
+    steady = _from(uses, began_s + min(STEADY_S, seconds / 2))
     return Soaked(
         events=events,
         seconds=seconds,
         main_mb=max(abs(use.main_mb - later[0].main_mb) for use in later),
         outputs_mb=max(abs(use.outputs_mb - later[0].outputs_mb) for use in later),
+        main_mb_an_hour=_an_hour([(use.at_s, use.main_mb) for use in steady]),
+        outputs_mb_an_hour=_an_hour([(use.at_s, use.outputs_mb) for use in steady]),
         tasks=last[0] - first[0],
         descriptors=last[1] - first[1],
         outputs_descriptors=last[2] - first[2],
     )
+
+
+def _from(uses: list[Use], at_s: float) -> list[Use]:
+    return [use for use in uses if use.at_s >= at_s]
+
+
+def _an_hour(looks: list[tuple[float, float]]) -> float:
+    return linear_regression(*zip(*looks, strict=True)).slope * 3600.0
 
 
 async def _busy(system: RiggedSystem, seconds: float, seed: int) -> tuple[int, list[Use]]:
