@@ -68,6 +68,14 @@ async def draw_too_much(system: System) -> None:
     system.pack.current_a = -201.0
 
 
+async def freeze(system: System) -> None:
+    system.pack.temperatures_c = (4.0, 4.0)
+
+
+async def thaw_a_little(system: System) -> None:
+    system.pack.temperatures_c = (6.0, 6.0)  # above the limit, below the release
+
+
 async def break_the_pins(system: System) -> None:
     system.pins_file.unlink()
     system.pins_file.mkdir()  # neither read nor written
@@ -86,6 +94,7 @@ CASES = (
     Case("floor", "Discharge", NO_DISCHARGE, reach_the_floor, nothing),
     Case("over_current", "Charge", NO_CHARGE, overload, unload),
     Case("over_current", "Discharge", NO_DISCHARGE, draw_too_much, unload),
+    Case("charge_cold", "Charge", NO_CHARGE, freeze, thaw_a_little),
     Case("output_fault_charge", "Charge", BOTH_OFF, break_the_pins, mend_the_pins),
     Case("output_fault_load", "Discharge", BOTH_OFF, break_the_pins, mend_the_pins),
     Case("mode_off", "Discharge", BOTH_OFF, switch_to_standby, nothing),
