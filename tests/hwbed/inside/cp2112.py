@@ -8,7 +8,7 @@ it. Sources: <linux/uhid.h>; Silicon Labs AN495, the reports of the CP2112.
 
 The chips are called from a thread of the bridge. The adapter can write up to 61 bytes, read up to 512, or write up to
 16 and read with a repeated start. What nobody acknowledges fails with ETIMEDOUT (a Raspberry Pi says EREMOTEIO), and
-so does each transfer on a stuck bus.
+so does each transfer on a stuck bus. Whoever opened `path` must have closed it at the end: the kernel waits for that.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
+
+import pytest
 
 from .i2c import Bus
 from .waiting import wait_for
@@ -96,8 +98,10 @@ class Cp2112:
 
     def _found(self) -> bool:
         for device in DEVICES.glob("*:10C4:EA90.*"):
-            if f"HID_UNIQ={self._serial}\n" in (device / "uevent").read_text(encoding="ascii"):
-                self.path = "".join(f"/dev/{adapter.name}" for adapter in device.glob("i2c-*"))
+            adapters = list(device.glob("i2c-*"))
+            if adapters and f"HID_UNIQ={self._serial}\n" in (device / "uevent").read_text(encoding="ascii"):
+                self.path = f"/dev/{adapters[0].name}"
+                _wait_for_probe(device)
         return os.path.exists(self.path)
 
     # --- HID ---------------------------------------------------------------------------------------------------
@@ -155,6 +159,15 @@ class Cp2112:
         (count,) = struct.unpack_from(">H", report)
         part, self._answer = self._answer[: min(count, FETCH_MAX)], self._answer[min(count, FETCH_MAX) :]
         self._send(FETCHED, COMPLETE, len(part), *part)
+
+
+def _wait_for_probe(device: Path) -> None:
+    """Until its probe is over, a driver that has registered an adapter already is not given our answers.
+
+    Binding a device waits for the probe of that device, and is then refused, for it is bound.
+    """
+    with pytest.raises(OSError, match=os.strerror(errno.EBUSY)):
+        (device / "driver/bind").write_text(device.name, encoding="ascii")
 
 
 def _descriptor() -> bytes:

@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -86,10 +87,8 @@ def bus(chips: list[Memory]) -> Bus:
 
 @pytest.fixture
 def adapter(bus: Bus) -> Iterator[Adapter]:
-    with Cp2112(bus) as bridge:
-        adapter = Adapter(bridge.path)
+    with Cp2112(bus) as bridge, closing(Adapter(bridge.path)) as adapter:
         yield adapter
-        adapter.close()
 
 
 def test_a_chip_answers_on_its_channel_alone(adapter: Adapter, chips: list[Memory]) -> None:
@@ -124,10 +123,8 @@ def test_faults_of_the_wire_end_when_they_end(adapter: Adapter, bus: Bus) -> Non
 
 def test_bridges_come_and_go_beside_each_other(adapter: Adapter, chips: list[Memory]) -> None:
     for fill in (1, 2):
-        with Cp2112(Bus({CHIP: Memory(fill)})) as another:
-            beside = Adapter(another.path)
+        with Cp2112(Bus({CHIP: Memory(fill)})) as another, closing(Adapter(another.path)) as beside:
             assert beside.read(CHIP, 0, 1) == bytes([fill])
-            beside.close()
         assert not os.path.exists(another.path)
     adapter.write(MUX, 1)
     assert adapter.read(CHIP, 0, 1) == chips[0].content[:1]
