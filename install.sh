@@ -120,11 +120,12 @@ lint() {
     .venv/bin/lint-imports
 }
 
-# pytest VENV ARGUMENTS…: a test that fails on a busy machine gets one more try, alone and said; a second failure counts.
+# tests VENV ARGUMENTS…: a test that fails on a busy machine gets one more try, alone and said; a second failure counts.
+# One worker more than processors: many tests wait most of the time.
 tests() {
     local pytest=$1/bin/pytest
     shift
-    "$pytest" -n "${WORKERS:-2}" --dist worksteal "$@" && return
+    "$pytest" -n $(($(nproc) + 1)) --dist worksteal "$@" && return
     say "once more, alone, what failed"
     "$pytest" --last-failed --last-failed-no-failures none
 }
@@ -171,7 +172,6 @@ run_test() {
     say "the quick tests"
     tests .venv -m 'not slow' "${COVERAGE[@]}"
     say "the long tests"
-    WORKERS=3 # most of them wait most of the time
     if [ "$(id -u)" -eq 0 ]; then
         tests .venv -m slow
     else
