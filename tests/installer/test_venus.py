@@ -234,7 +234,7 @@ def test_the_outputs_process_is_the_last_to_stop_and_before_any_file_goes(
     svscan(layout)
     daemontools.program(
         "svc", f'#!/bin/sh\nls {layout.version("1.2.3")} >/dev/null && echo "svc $*" >>"$FAKE/calls"\n'
-        'for d; do [ ! -d "$d/supervise" ] || echo down >"$d/supervise/fake"; done\n',
+        'flags=$1\nshift\nfor d; do [ $flags = -dx ] && rm -r "$d/supervise" || echo down >"$d/supervise/fake"; done\n',
     )  # fmt: skip
     venus.uninstall(layout, console(), purge=False)
     stopped = [call for call in daemontools.calls if call.startswith("svc -d ")]
