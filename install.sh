@@ -130,10 +130,10 @@ tests() {
     "$pytest" --last-failed --last-failed-no-failures none
 }
 
-# What tests boot is built beside them, where they leave the processors free; those that need it wait for it.
+# What tests boot is built beside them, and lets them go first; those that need it wait for it.
 beside() {
     mkdir -p .cache
-    nice -n 19 "$@" >>.cache/beside.log 2>&1 &
+    nice -n 5 "$@" >>.cache/beside.log 2>&1 &
 }
 
 # For the tests of what is on wires: a kernel with simulated hardware, 4 minutes the first time.
