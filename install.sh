@@ -167,7 +167,7 @@ run_test() {
     need debootstrap=debootstrap qemu-arm-static=qemu-user-static
     [ "$(id -u)" -ne 0 ] || beside .venv/bin/python tests/gx --roots
     node_red
-    others 3.12 "the quick tests" --ignore tests/hwbed
+    others 3.12 "the quick tests but those of what is pure" --ignore=tests/{hwbed,core,scenario,test_scenarios.py}
     others 3.13 "those that depend on the Python most" tests/{ext,inputs,links,outputs,publish,store} tests/integration/test_processes.py
     say "the quick tests"
     tests .venv -m 'not slow' "${COVERAGE[@]}"
