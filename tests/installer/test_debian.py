@@ -77,6 +77,7 @@ def test_install_again_and_uninstall_leave_what_they_should(
     assert [call for call in programs.calls if call.startswith("usermod")] == [
         "usermod --append --groups gpio smallbms",
         "usermod --append --groups dialout smallbms",
+        "usermod --append --groups bluetooth smallbms",
     ]
     assert f"chgrp smallbms {layout.configuration}" in programs.calls
     assert layout.configuration.stat().st_mode & 0o777 == 0o640
