@@ -1,7 +1,8 @@
 """The kernel of the test bed: User-Mode Linux, built from Debian's own source package and kept under .cache.
 
 Few machines have kernels with the hardware that `kernel.config` asks for; this one is a program. It is built again when
-its recipe changes, needs 2 GB for some minutes, and leaves 6 MB. No package source of this machine is touched.
+its recipe changes, needs 2 GB for some minutes, and leaves 6 MB. The source comes from where this machine gets its
+packages; no package source of it is touched.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ CACHE = HERE.parents[1] / ".cache"
 CONFIG = HERE / "kernel.config"
 SOURCE = "linux-source-6.12"
 KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg"
-MIRROR = f"deb [signed-by={KEYS}] http://deb.debian.org/debian trixie main\n"
+SUITE = "trixie"
 # what a kernel without such devices does not compile: two thirds of the tree; all its Kconfig files are read
 DRIVERS_LEFT_OUT = (
     "accel", "clk", "comedi", "crypto", "gpu", "iio", "infiniband", "md", "media", "mmc", "net/ethernet",
@@ -73,7 +74,7 @@ def _build(folder: Path) -> Path:
 
 def _fetch(folder: Path) -> None:
     """Unpack the source, with package lists of its own."""
-    (folder / "sources.list").write_text(MIRROR, encoding="ascii")
+    (folder / "sources.list").write_text(f"deb [signed-by={KEYS}] {mirror()} {SUITE} main\n", encoding="utf-8")
     for name in ("state/lists/partial", "cache/archives/partial"):
         (folder / name).mkdir(parents=True)
     places = {
@@ -93,6 +94,15 @@ def _fetch(folder: Path) -> None:
     _run("tar", "-xJf", str(folder / f"package/usr/src/{SOURCE}.tar.xz"), "-C", str(folder), *left_out)
 
 
+def mirror() -> str:
+    """Where this machine gets Debian's packages; KernelError if it gets none."""
+    for line in _run("apt-get", "indextargets", "--format", "$(SITE) $(ORIGIN) $(RELEASE)").splitlines():
+        site, origin, release = (*line.split(" "), "", "")[:3]
+        if origin == "Debian" and not release.endswith(("-security", "-updates", "-backports")):
+            return site
+    raise KernelError("the test bed's kernel cannot be built: apt has no source of Debian's packages here")
+
+
 def _check(config: Path) -> None:
     """An option whose dependencies are not met vanishes without a word."""
     there = set(config.read_text(encoding="utf-8").splitlines())
@@ -102,7 +112,8 @@ def _check(config: Path) -> None:
         raise KernelError(f"{SOURCE} does not take {', '.join(vanished)} of {CONFIG.name}")
 
 
-def _run(*command: str, where: Path | None = None) -> None:
+def _run(*command: str, where: Path | None = None) -> str:
+    """What it said; KernelError if it failed."""
     try:
         done = subprocess.run(command, cwd=where, check=False, capture_output=True, text=True, errors="replace")
     except FileNotFoundError as error:
@@ -110,3 +121,4 @@ def _run(*command: str, where: Path | None = None) -> None:
     if done.returncode:
         said = (done.stderr or done.stdout)[-2000:]
         raise KernelError(f"the test bed's kernel cannot be built: {' '.join(command)} failed:\n{said}")
+    return done.stdout

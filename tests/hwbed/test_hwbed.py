@@ -57,7 +57,7 @@ def _left_behind() -> list[Path]:
 
 def test_what_cannot_be_built_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel, "CACHE", tmp_path)
-    monkeypatch.setattr(kernel, "MIRROR", f"deb [trusted=yes] file:{tmp_path}/nowhere trixie main\n")
+    monkeypatch.setattr(kernel, "mirror", lambda: f"file:{tmp_path}/nowhere")
     with pytest.raises(kernel.KernelError, match=r"cannot be built: apt-get .* update failed:\n.*nowhere"):
         kernel.built()
     assert [file.name for file in tmp_path.iterdir()] == ["hwbed.lock"]

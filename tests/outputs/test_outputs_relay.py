@@ -99,6 +99,16 @@ def test_a_relay_that_is_not_there_is_a_fault_of_its_output_alone(outputs: Outpu
     assert str(relays.file(1)) in state["errors"]["load_disconnect"]
 
 
+def test_a_relay_that_reads_nonsense_is_opened_all_the_same(tmp_path: Path) -> None:
+    relays = Relays(tmp_path)
+    relay = Relay(LineConfig(str(relays.folder), 0))
+    relay.set(True)
+    relays.file(0).write_text("?", encoding="ascii")
+    relay.set(False)
+    assert relays.closed() == (False, True)
+    relay.close()
+
+
 def test_a_relay_that_reads_nonsense_is_not_known(tmp_path: Path) -> None:
     relays = Relays(tmp_path)
     relay = Relay(LineConfig(str(relays.folder), 0))

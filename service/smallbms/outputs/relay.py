@@ -30,9 +30,12 @@ class Relay(Line):
 
     def set(self, on: bool) -> None:
         """Close or open it, whatever another program made of it."""
-        if self._told is not None and self.get() is not self._told:
+        try:
+            before = LEVELS.get(os.pread(self._fd, 1, 0))
+        finally:  # a level that cannot be read is no reason to leave it
+            os.pwrite(self._fd, b"1" if on else b"0", 0)
+        if self._told is not None and before is not self._told:
             self._meddled += 1
             if self._meddled & (self._meddled - 1) == 0:  # the 1st, 2nd, 4th, 8th time: a log is small
                 say(f"{self._path} was switched by another program, {self._meddled} times now: switched back")
         self._told = on
-        os.pwrite(self._fd, b"1" if on else b"0", 0)
