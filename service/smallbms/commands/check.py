@@ -11,7 +11,6 @@ from pathlib import Path
 
 from smallbms import drivers, wiring
 from smallbms.commands.check_unasked import can_dangers, can_faults, service_faults
-from smallbms.commands.peer import BUS_ITEM
 from smallbms.config import Config, load
 from smallbms.config_batteries import I2cBattery, SerialBattery
 from smallbms.config_inputs import VeDirectShunt
@@ -22,7 +21,7 @@ from smallbms.places import SERVICE_PREFIX
 from smallbms.publish import gx_choice
 from velib_python.connection import Connection, connect
 from velib_python.errors import DbusError
-from velib_python.ve_utils import unwrap_dbus_value
+from velib_python.items import get_value
 
 LONGEST_ROUND_S = 4.0  # with one silent member; a battery counts as lost after 9 s
 SERIAL_PORTS = ("/dev/serial/by-id/*", "/dev/ttyUSB*", "/dev/ttyACM*", "/dev/ttyAMA*", "/dev/ttyS*")
@@ -191,10 +190,10 @@ async def _dvcc(connection: Connection) -> bool:
 
 async def _value(connection: Connection, name: str, path: str) -> object:
     try:
-        (value,) = await connection.call(name, path, BUS_ITEM, "GetValue")
+        value: object = await get_value(connection, name, path)
     except (DbusError, ConnectionError, TimeoutError):
         return None
-    return unwrap_dbus_value(value)
+    return value
 
 
 def _print(report: Report, config: str | None) -> None:

@@ -13,9 +13,8 @@ from smallbms.errors import ConfigError, LinkError
 from smallbms.places import BUS_FILE, SERVICE_PREFIX, runtime_candidates
 from velib_python.connection import Connection, connect
 from velib_python.errors import DbusError
-from velib_python.ve_utils import unwrap_dbus_value, wrap_dbus_value
-
-BUS_ITEM = "com.victronenergy.BusItem"
+from velib_python.items import BUS_ITEM, get_value, set_value
+from velib_python.ve_utils import unwrap_dbus_value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +42,9 @@ class Peer:
     async def value(self, path: str) -> Any:
         """What one path shows. Raises LinkError."""
         try:
-            (value,) = await self._connection.call(self.name, path, BUS_ITEM, "GetValue")
+            return await get_value(self._connection, self.name, path)
         except (DbusError, ConnectionError, TimeoutError) as error:
             raise LinkError(f"{self.name}{path} cannot be read: {error}") from error
-        return unwrap_dbus_value(value)
 
     async def items(self) -> Mapping[str, Item]:
         """Everything it shows, in one call. Raises LinkError."""
@@ -59,10 +57,9 @@ class Peer:
     async def set(self, path: str, value: object) -> bool:
         """Write a value; whether it was taken. Raises LinkError."""
         try:
-            (code,) = await self._connection.call(self.name, path, BUS_ITEM, "SetValue", "v", wrap_dbus_value(value))
+            return await set_value(self._connection, self.name, path, value)
         except (DbusError, ConnectionError, TimeoutError) as error:
             raise LinkError(f"{self.name}{path} cannot be written: {error}") from error
-        return int(code) == 0
 
 
 @asynccontextmanager

@@ -9,14 +9,11 @@ from typing import Any, NoReturn
 
 from smallbms.trouble import TroubleLog
 from velib_python import Connection, DbusError, connect
-from velib_python.connection import UNKNOWN_METHOD, UNKNOWN_OBJECT
-from velib_python.ve_utils import unwrap_dbus_value
+from velib_python.items import find_value
 
 PERIOD_S = 1.0
 ANSWER_S = 1.0
 BACK_OFF_S = (0.5, 5.0)  # first and longest
-BUS_ITEM = "com.victronenergy.BusItem"
-NO_SUCH_PATH = (UNKNOWN_METHOD, UNKNOWN_OBJECT)
 
 Values = Mapping[str, Any]
 
@@ -53,19 +50,10 @@ class BusValues:
         while True:
             asked_at_s = asyncio.get_running_loop().time()
             try:
-                values = {path: await self._value(connection, path) for path in self._paths}
+                values = {p: await find_value(connection, self._service, p, timeout_s=ANSWER_S) for p in self._paths}
             except (DbusError, TimeoutError) as error:
                 self._trouble.failure(self._service, str(error) or "no answer")
             else:
                 self._trouble.recovery(self._service)
                 self._take(values, asked_at_s)
             await asyncio.sleep(PERIOD_S)
-
-    async def _value(self, connection: Connection, path: str) -> Any:
-        try:
-            (variant,) = await connection.call(self._service, path, BUS_ITEM, "GetValue", timeout_s=ANSWER_S)
-        except DbusError as error:
-            if error.name in NO_SUCH_PATH:
-                return None
-            raise
-        return unwrap_dbus_value(variant)

@@ -12,11 +12,10 @@ from typing import NoReturn
 
 from smallbms.errors import ConfigError, LinkError
 from velib_python._signals import CHANGE_SIGNALS
-from velib_python._tree import BUS_ITEM
-from velib_python.connection import UNKNOWN_METHOD, UNKNOWN_OBJECT, Connection, connect
-from velib_python.errors import DbusError, VelibError
+from velib_python.connection import Connection, connect
+from velib_python.errors import VelibError
+from velib_python.items import BUS_ITEM, find_value, set_value
 from velib_python.settingsdevice import SETTINGS_SERVICE
-from velib_python.ve_utils import unwrap_dbus_value, wrap_dbus_value
 
 MANUAL, NORMALLY_OPEN, OPEN = 2, 0, 0
 START_LIMIT_S = 10.0  # for localsettings, at boot; then a supervisor tries again
@@ -119,9 +118,7 @@ async def _keep_open(connection: Connection, relay: int) -> None:
     path = f"/Settings/Relay/{relay}/InitialState"
     if await _get(connection, path) in (None, OPEN):
         return
-    variant = wrap_dbus_value(OPEN)
-    (code,) = await connection.call(SETTINGS_SERVICE, path, BUS_ITEM, "SetValue", "v", variant)
-    if code != 0:
+    if not await set_value(connection, SETTINGS_SERVICE, path, OPEN):
         _log.warning("localsettings does not let relay %d be open after a start of this GX", relay)
 
 
@@ -139,13 +136,8 @@ async def _fault(connection: Connection, relay: int) -> str:
 
 async def _get(connection: Connection, path: str) -> object:
     """A setting; None if there is no such one."""
-    try:
-        (variant,) = await connection.call(SETTINGS_SERVICE, path, BUS_ITEM, "GetValue")
-    except DbusError as error:
-        if error.name in (UNKNOWN_OBJECT, UNKNOWN_METHOD):
-            return None
-        raise
-    return unwrap_dbus_value(variant)
+    value: object = await find_value(connection, SETTINGS_SERVICE, path)
+    return value
 
 
 async def _connected(bus: str) -> Connection:

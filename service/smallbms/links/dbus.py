@@ -14,15 +14,13 @@ from smallbms.links.base import BACK_OFF_S, LinkFault, LinkHealth, Unasked
 from smallbms.model import BatteryReading
 from smallbms.trouble import TroubleLog
 from velib_python import Connection, DbusError, DbusMonitor, connect
-from velib_python.ve_utils import unwrap_dbus_value
+from velib_python.items import get_value
 
 TICK_S = 1.0
 ASK_AFTER_S = 1.5  # of silence: a service that says nothing new is asked whether it is there
 ANSWER_S = 1.5
 SILENT_S = 5.0  # before silence is said
 SCAN_S = 15.0  # a service that is there and cannot be read by then is begun anew, with a new connection
-
-BUS_ITEM = "com.victronenergy.BusItem"
 
 _log = logging.getLogger(__name__)
 
@@ -117,11 +115,11 @@ class BusLink(Unasked):
         battery = self._batteries[name]
         if loop.time() - battery.heard_at_s >= ASK_AFTER_S:
             try:
-                (variant,) = await connection.call(name, CONNECTED, BUS_ITEM, "GetValue", timeout_s=ANSWER_S)
+                connected = await get_value(connection, name, CONNECTED, timeout_s=ANSWER_S)
             except (DbusError, TimeoutError) as error:
                 self._silent(name, str(error) or "no answer")
                 return
-            battery.take(CONNECTED, unwrap_dbus_value(variant), loop.time())
+            battery.take(CONNECTED, connected, loop.time())
         self._tell(name)
 
     def _find_all(self, monitor: DbusMonitor, name: str) -> None:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from smallbms.trouble import TroubleLog
 from velib_python.connection import Connection
 from velib_python.errors import DbusError
-from velib_python.ve_utils import unwrap_dbus_value
+from velib_python.items import get_value
 
-BUS_ITEM = "com.victronenergy.BusItem"
 SYSTEM = "com.victronenergy.system"
 OBEYED, SHOWN = "/ActiveBmsService", "/ActiveBatteryService"
 PERIOD_S = 3.0
@@ -44,7 +43,7 @@ def advice(obeyed: str | None, shown: str | None, *, name: str, instance: int) -
 async def ask(connection: Connection, name: str, instance: int) -> tuple[str, ...]:
     """Ask the GX on this bus, and judge its choice; nothing to say where there is none. Raises ConnectionError."""
     try:
-        chosen = [await _value(connection, path) for path in (OBEYED, SHOWN)]
+        chosen = [await get_value(connection, SYSTEM, path) for path in (OBEYED, SHOWN)]
     except (DbusError, TimeoutError):
         return ()
     obeyed, shown = (value if isinstance(value, str) else None for value in chosen)
@@ -74,8 +73,3 @@ class GxChoice:
             elif not now:
                 self._trouble.recovery(SYSTEM)
             await asyncio.sleep(wait_s)
-
-
-async def _value(connection: Connection, path: str) -> Any:
-    (variant,) = await connection.call(SYSTEM, path, BUS_ITEM, "GetValue")
-    return unwrap_dbus_value(variant)
