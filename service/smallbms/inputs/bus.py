@@ -7,13 +7,13 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn
 
+from smallbms.backoff import BACK_OFF_S, BackOff
 from smallbms.trouble import TroubleLog
 from velib_python import Connection, DbusError, connect
 from velib_python.items import find_value
 
 PERIOD_S = 1.0
 ANSWER_S = 1.0
-BACK_OFF_S = (0.5, 5.0)  # first and longest
 
 Values = Mapping[str, Any]
 
@@ -32,19 +32,18 @@ class BusValues:
 
     async def run(self) -> NoReturn:
         """Ask until cancelled; comes back when the bus or the service does."""
-        back_off_s = BACK_OFF_S[0]
+        back_off = BackOff(*BACK_OFF_S)
         while True:
             try:
                 connection = await connect(self._bus)
-                back_off_s = BACK_OFF_S[0]
+                back_off.worked()
                 try:
                     await self._follow(connection)
                 finally:
                     await connection.close()
             except (ConnectionError, ValueError) as error:
                 self._trouble.failure(self._service, str(error))
-            await asyncio.sleep(back_off_s)
-            back_off_s = min(2 * back_off_s, BACK_OFF_S[1])
+            await back_off.wait()
 
     async def _follow(self, connection: Connection) -> NoReturn:
         while True:

@@ -13,6 +13,7 @@ from typing import NoReturn
 import serial
 
 from smallbms import tty
+from smallbms.backoff import BACK_OFF_S, BackOff
 from smallbms.drivers.vedirect import BAUD, Blocks, fields, shunt_reading
 from smallbms.errors import FrameError, LinkError
 from smallbms.model import ShuntReading
@@ -20,7 +21,6 @@ from smallbms.trouble import TroubleLog
 
 LOOK_S = 0.2  # a second's block is 150 bytes: a look now and then costs less than to be woken by each handful
 SILENT_S = 10.0
-BACK_OFF_S = (0.5, 5.0)  # first and longest
 READ_SIZE = 4096
 
 _log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class VeDirect:
         self._path = path
         self._take = take
         self._trouble = TroubleLog(_log)
-        self._back_off_s = BACK_OFF_S[0]
+        self._back_off = BackOff(*BACK_OFF_S)
 
     async def run(self) -> NoReturn:
         """Listen until cancelled; then the port is closed."""
@@ -47,8 +47,7 @@ class VeDirect:
                         device.close()
             except LinkError as error:
                 self._trouble.failure(self._path, str(error))
-            await asyncio.sleep(self._back_off_s)
-            self._back_off_s = min(2 * self._back_off_s, BACK_OFF_S[1])
+            await self._back_off.wait()
 
     async def _listen(self, device: serial.Serial) -> NoReturn:
         """Look for what came, in vain too, until the port is gone."""
@@ -72,7 +71,7 @@ class VeDirect:
             await asyncio.sleep(LOOK_S)
 
     def _works(self, reading: ShuntReading) -> None:
-        self._back_off_s = BACK_OFF_S[0]
+        self._back_off.worked()
         self._trouble.recovery(self._path)
         self._take(reading)
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-BACK_OFF_S = (0.5, 5.0)  # before what failed is opened anew: first and longest
-
 
 class LinkFault(StrEnum):
     """What went wrong on a wire."""

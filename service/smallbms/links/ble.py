@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NoReturn, Protocol
 
+from smallbms.backoff import BackOff
 from smallbms.drivers.ble import ble_reading
 from smallbms.errors import FrameError, LinkError
 from smallbms.links.base import LinkFault, LinkHealth, Unasked
@@ -91,7 +92,7 @@ class BleLink(Unasked):
 
     async def run(self) -> NoReturn:
         """Read until cancelled."""
-        back_off_s = BACK_OFF_S[0]
+        back_off = BackOff(*BACK_OFF_S)
         while True:
             samples_before = self._samples_ok
             try:
@@ -103,9 +104,8 @@ class BleLink(Unasked):
             finally:
                 self._open = False
             if self._samples_ok > samples_before:
-                back_off_s = BACK_OFF_S[0]
-            await asyncio.sleep(back_off_s)
-            back_off_s = min(2 * back_off_s, BACK_OFF_S[1])
+                back_off.worked()
+            await back_off.wait()
 
     async def _poll(self, battery: Connected) -> None:
         """Read until the connection is lost, or brings nothing that can be understood."""

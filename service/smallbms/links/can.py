@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Callable
 from struct import Struct
 
+from smallbms.backoff import BACK_OFF_S, BackOff
 from smallbms.drivers.can_bms import FRAMES, KEEP_ALIVE, CanBms
 from smallbms.errors import LinkError
-from smallbms.links.base import BACK_OFF_S, LinkFault, LinkHealth, Unasked
+from smallbms.links.base import LinkFault, LinkHealth, Unasked
 from smallbms.model import BatteryReading
 from smallbms.trouble import TroubleLog
 
@@ -91,7 +92,7 @@ class CanLink(Unasked):
 
     async def run(self) -> None:
         """Listen until cancelled; then the socket is closed."""
-        back_off_s = BACK_OFF_S[0]
+        back_off = BackOff(*BACK_OFF_S)
         while True:
             frames_before = self._frames_ok
             try:
@@ -99,9 +100,8 @@ class CanLink(Unasked):
             except LinkError as error:
                 self._trouble.failure(self._interface, str(error))
             if self._frames_ok > frames_before:
-                back_off_s = BACK_OFF_S[0]
-            await asyncio.sleep(back_off_s)
-            back_off_s = min(2 * back_off_s, BACK_OFF_S[1])
+                back_off.worked()
+            await back_off.wait()
 
     async def _listen(self) -> None:
         """Hear the bus until it is lost; raises LinkError then."""

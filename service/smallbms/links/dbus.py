@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from smallbms.backoff import BACK_OFF_S, BackOff
 from smallbms.drivers.victron_dbus import CONNECTED, PATHS, VictronBattery
 from smallbms.errors import LinkError
-from smallbms.links.base import BACK_OFF_S, LinkFault, LinkHealth, Unasked
+from smallbms.links.base import LinkFault, LinkHealth, Unasked
 from smallbms.model import BatteryReading
 from smallbms.trouble import TroubleLog
 from velib_python import Connection, DbusError, DbusMonitor, connect
@@ -64,7 +65,7 @@ class BusLink(Unasked):
 
     async def run(self) -> None:
         """Follow until cancelled; then the connection is closed."""
-        back_off_s = BACK_OFF_S[0]
+        back_off = BackOff(*BACK_OFF_S)
         while True:
             frames_before = self._frames_ok
             try:
@@ -72,9 +73,8 @@ class BusLink(Unasked):
             except (OSError, DbusError, LinkError, ValueError) as error:
                 self._failed(LinkFault.PORT, "the bus", str(error) or "no answer")
             if self._frames_ok > frames_before:
-                back_off_s = BACK_OFF_S[0]
-            await asyncio.sleep(back_off_s)
-            back_off_s = min(2 * back_off_s, BACK_OFF_S[1])
+                back_off.worked()
+            await back_off.wait()
 
     async def _follow(self) -> None:
         """Be on the bus until that is lost."""

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from smallbms.backoff import BACK_OFF_S, BackOff
 from smallbms.drivers.bq76952 import Bq76952
 from smallbms.errors import FrameError, LinkError
-from smallbms.links.base import BACK_OFF_S, LinkFault, LinkHealth
+from smallbms.links.base import LinkFault, LinkHealth
 from smallbms.links.i2c_bus import I2cBus, Place
 from smallbms.links.waiter import Waiter
 from smallbms.model import BatteryReading
@@ -89,7 +90,7 @@ class I2cLine:
 
     async def run(self) -> None:
         """Read until cancelled; then nothing is bled any more and the bus is closed."""
-        back_off_s = BACK_OFF_S[0]
+        back_off = BackOff(*BACK_OFF_S)
         try:
             while True:
                 frames_before = self._frames_ok
@@ -102,9 +103,8 @@ class I2cLine:
                     self._trouble.failure(self._name, str(error))
                 self._open = False
                 if self._frames_ok > frames_before:
-                    back_off_s = BACK_OFF_S[0]
-                await asyncio.sleep(back_off_s)
-                back_off_s = min(2 * back_off_s, BACK_OFF_S[1])
+                    back_off.worked()
+                await back_off.wait()
         finally:
             self._open = False
             await self._end()

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Generator, Mapping
 from typing import TypeVar
 
+from smallbms.backoff import BACK_OFF_S, BackOff
 from smallbms.drivers.base import Driver, Request, Want
 from smallbms.errors import FrameError, LinkError
-from smallbms.links.base import BACK_OFF_S, LinkFault, LinkHealth
+from smallbms.links.base import LinkFault, LinkHealth
 from smallbms.links.port import NO_ANSWER, Answer, Exchange, Pause, Port, Script, opened
 from smallbms.links.schedule import SILENT_AFTER, Schedule, Slot
 from smallbms.links.timing import ATTEMPTS, time_out_s
@@ -90,7 +91,7 @@ class SerialLine:
 
     async def run(self) -> None:
         """Poll until cancelled; then the port is closed."""
-        back_off_s = BACK_OFF_S[0]
+        back_off = BackOff(*BACK_OFF_S)
         while True:
             frames_before = self._frames_ok
             try:
@@ -102,9 +103,8 @@ class SerialLine:
             finally:
                 self._open, self._port = False, None
             if self._frames_ok > frames_before:
-                back_off_s = BACK_OFF_S[0]
-            await asyncio.sleep(back_off_s)
-            back_off_s = min(2 * back_off_s, BACK_OFF_S[1])
+                back_off.worked()
+            await back_off.wait()
 
     def _poll(self) -> Script:
         """Slot after slot; urged cell voltages come first."""
