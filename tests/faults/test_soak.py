@@ -17,5 +17,5 @@ LIMIT_MB = 4.0  # within the first minute memory still grows
 async def test_nothing_leaks(tmp_path: Path) -> None:
     soaked = await soak(tmp_path / "system", SECONDS, seed=1)
     assert soaked.events / soaked.seconds > 10 * ONE_BATTERY_PER_S
-    assert (soaked.tasks, soaked.descriptors, soaked.outputs_descriptors) == (0, 0, 0)
+    assert max(soaked.tasks, soaked.descriptors, soaked.outputs_descriptors) <= 0
     assert max(soaked.main_mb, soaked.outputs_mb) < LIMIT_MB

@@ -30,9 +30,6 @@ else
     echo "$1: unable to open supervise/ok: file does not exist"
 fi
 """
-KILLALL = """#!/bin/sh
-echo "killall $*" >>"$FAKE/calls"
-"""
 
 
 class FakeDaemontools:
@@ -41,7 +38,7 @@ class FakeDaemontools:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         directory.mkdir()
-        for name, script in {"svc": SVC, "svstat": SVSTAT, "killall": KILLALL}.items():
+        for name, script in {"svc": SVC, "svstat": SVSTAT}.items():
             self.program(name, script)
         self.environment = {"FAKE": str(directory), "PATH": f"{directory}:{os.environ['PATH']}"}
 
@@ -53,7 +50,7 @@ class FakeDaemontools:
 
     @property
     def calls(self) -> list[str]:
-        """What svc and killall were asked, in order."""
+        """What svc was asked, in order."""
         file = self._directory / "calls"
         return file.read_text().splitlines() if file.exists() else []
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -26,7 +29,7 @@ def test_a_service_that_is_not_there_is_down_and_stopped_already(tmp_path: Path,
 
 
 def test_stop_start_and_restart(tmp_path: Path, wrapper: Path, daemontools: FakeDaemontools) -> None:
-    services = Daemontools(tmp_path / "service")
+    services = Daemontools(tmp_path / "service", proc=tmp_path / "proc")
     services.adopt("bms", wrapper)
     supervise(wrapper)
     assert services.is_up("bms")
@@ -36,11 +39,11 @@ def test_stop_start_and_restart(tmp_path: Path, wrapper: Path, daemontools: Fake
     assert services.is_up("bms")
     services.restart("bms")
     path = tmp_path / "service/bms"
-    assert daemontools.calls == ["killall -ALRM svscan", f"svc -d {path}", f"svc -u {path}", f"svc -t {path}"]
+    assert daemontools.calls == [f"svc -d {path}", f"svc -u {path}", f"svc -t {path}"]
 
 
 def test_one_that_does_not_obey_is_killed(tmp_path: Path, wrapper: Path, daemontools: FakeDaemontools) -> None:
-    services = Daemontools(tmp_path / "service", stop_s=0.1)
+    services = Daemontools(tmp_path / "service", proc=tmp_path / "proc", stop_s=0.1)
     services.adopt("bms", wrapper)
     supervise(wrapper)
     (wrapper / "stubborn").touch()
@@ -53,7 +56,7 @@ def test_one_that_does_not_obey_is_killed(tmp_path: Path, wrapper: Path, daemont
 
 
 def test_one_that_cannot_even_be_killed_is_told(tmp_path: Path, wrapper: Path, daemontools: FakeDaemontools) -> None:
-    services = Daemontools(tmp_path / "service", stop_s=0.1)
+    services = Daemontools(tmp_path / "service", proc=tmp_path / "proc", stop_s=0.1)
     services.adopt("bms", wrapper)
     supervise(wrapper)
     (wrapper / "stubborn").touch()
@@ -67,7 +70,7 @@ def test_adopting_replaces_a_link_of_old_and_dismissing_ends_supervise_and_log(
 ) -> None:
     link = tmp_path / "service/bms"
     link.symlink_to("/somewhere/else")
-    services = Daemontools(tmp_path / "service")
+    services = Daemontools(tmp_path / "service", proc=tmp_path / "proc")
     services.adopt("bms", wrapper)
     services.adopt("bms", wrapper)
     assert link.readlink() == wrapper
@@ -83,7 +86,7 @@ def test_adopting_replaces_a_link_of_old_and_dismissing_ends_supervise_and_log(
 def test_dismissing_waits_until_supervise_has_ended(
     tmp_path: Path, wrapper: Path, daemontools: FakeDaemontools
 ) -> None:
-    services = Daemontools(tmp_path / "service")
+    services = Daemontools(tmp_path / "service", proc=tmp_path / "proc")
     services.adopt("bms", wrapper)
     supervise(wrapper, "down")
     daemontools.program("svc", '#!/bin/sh\n(sleep 0.2; rm -r "$2/supervise" "$3/supervise") >/dev/null &\n')
@@ -91,10 +94,28 @@ def test_dismissing_waits_until_supervise_has_ended(
     assert not (wrapper / "log/supervise").exists()
 
 
+def test_adopting_tells_svscan_and_not_what_it_has_just_forked(
+    tmp_path: Path, wrapper: Path, daemontools: FakeDaemontools
+) -> None:
+    with subprocess.Popen(("sleep", "30")) as svscan, subprocess.Popen(("sleep", "30")) as forked:
+        for pid, name, parent in (
+            (svscan.pid, "svscan", 1),
+            (forked.pid, "svscan", svscan.pid),  # supervise in a moment
+            (os.getpid(), "a (b", 1),
+        ):
+            (tmp_path / f"proc/{pid}").mkdir(parents=True)
+            (tmp_path / f"proc/{pid}/stat").write_text(f"{pid} ({name}) S {parent} 1 1")
+        (tmp_path / "proc/77/stat").mkdir(parents=True)  # ended while we look
+        Daemontools(tmp_path / "service", proc=tmp_path / "proc").adopt("bms", wrapper)
+        assert svscan.wait(5) == -signal.SIGALRM
+        assert forked.poll() is None
+        forked.kill()
+
+
 def test_nobody_sees_a_link_missing_while_two_adopt(
     tmp_path: Path, wrapper: Path, daemontools: FakeDaemontools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    services = Daemontools(tmp_path / "service")
+    services = Daemontools(tmp_path / "service", proc=tmp_path / "proc")
     link = tmp_path / "service/bms"
     link.symlink_to("/somewhere/else")
     seen: list[bool] = []

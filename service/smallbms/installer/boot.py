@@ -51,7 +51,7 @@ def put_wrappers(layout: Layout) -> None:
 
 def supervise(layout: Layout) -> None:
     """Link both in /service and have svscan look."""
-    services = Daemontools(layout.services)
+    services = Daemontools(layout.services, proc=layout.root / "proc")
     for name in SUPERVISED:
         services.adopt(name, layout.wrappers / name)
 

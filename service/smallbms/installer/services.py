@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -42,17 +43,19 @@ class Services(Protocol):
 
 
 class Daemontools:
-    """svscan and supervise, as on Venus OS; `directory` is what svscan watches."""
+    """svscan and supervise, as on Venus OS; `directory` is what svscan watches, `proc` where it is found."""
 
     def __init__(
         self,
         directory: Path,
         *,
+        proc: Path = Path("/proc"),
         stop_s: float = STOP_S,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._directory = directory
+        self._proc = proc
         self._stop_s = stop_s
         self._clock = clock
         self._sleep = sleep
@@ -86,7 +89,7 @@ class Daemontools:
             fresh = self._directory / f".{name}.{os.getpid()}"  # svscan takes no name with a dot
             fresh.symlink_to(wrapper)
             fresh.replace(link)
-        ask("killall", "-ALRM", "svscan")  # Victron's svscan looks at once; any other within 5 s
+        self._look_at_once()
 
     def dismiss(self, name: str) -> None:
         """Stop it and its log, end their supervise and take the link away.
@@ -102,6 +105,16 @@ class Daemontools:
         link.unlink()  # first: svscan would start an ended supervise again
         ask("svc", "-dx", *both)
         self._comes_true(lambda: not any(_SUPERVISED.search(ask("svstat", place)) for place in both))
+
+    def _look_at_once(self) -> None:
+        """Tell svscan; Victron's takes SIGALRM for it.
+
+        Not all of that name: what it has forked bears it until it is supervise, which would die of the signal.
+        """
+        parents = dict(found for file in self._proc.glob("[0-9]*/stat") for found in _named(file, "svscan"))
+        for pid, parent in parents.items():
+            if parent not in parents:
+                os.kill(pid, signal.SIGALRM)
 
     def _gone(self, name: str, pid: str) -> bool:
         """Wait until that process has ended; False = it does not obey."""
@@ -122,3 +135,15 @@ class Daemontools:
 
     def _path(self, name: str) -> str:
         return str(self._directory / name)
+
+
+def _named(stat: Path, name: str) -> Iterator[tuple[int, int]]:
+    """The process of that file and its parent, if it has the name and is still there."""
+    try:
+        text = stat.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    before, _, after = text.rpartition(")")
+    pid, _, found = before.partition(" (")
+    if found == name:
+        yield int(pid), int(after.split()[1])
