@@ -5,46 +5,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from smallbms.frozen import frozen
 from smallbms.words import Mode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SetSetting:
     name: str
     value: float | int | str
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SetSoc:
     soc_pct: float
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SetMode:
     mode: Mode
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Synchronise:
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ClearHistory:
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ResetDefaults:
     origin: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Acknowledge:
     origin: str = ""
 

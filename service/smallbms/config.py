@@ -21,7 +21,6 @@ All tables: config_tables.py, those of the batteries config_batteries.py. Every 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,7 @@ from smallbms.config_tables import (
     read_table,
 )
 from smallbms.errors import ConfigError
+from smallbms.frozen import frozen
 from smallbms.model import BankSpec, BatteryModel, Member
 from smallbms.outputs import pinout
 from smallbms.toml import parse_toml
@@ -47,7 +47,7 @@ TABLES = ("bank", "battery", "model", "outputs", "remote", "shunt", "vbat", "sto
 UNSTABLE_PORTS = ("/dev/ttyUSB", "/dev/ttyACM")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Config:
     """A checked configuration file; `outputs` and `remote` are as written, for the outputs process."""
 

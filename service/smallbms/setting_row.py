@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import inf
 from typing import Any, Literal
 
 from smallbms.errors import SettingsError
+from smallbms.frozen import frozen
 from smallbms.wording import finite, refusal, span
 
 Kind = Literal["d", "i", "s"]
@@ -16,7 +17,7 @@ Value = float | int | str
 NAME_CHARACTERS = 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Bounds:
     """What is allowed, and the default; None while it cannot be known, no minimum and maximum for text."""
 
@@ -38,7 +39,7 @@ class Bounds:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SettingRow:
     """One setting; a field of `Settings` says here what pydantic does not know, the rows of SETTINGS say all.
 

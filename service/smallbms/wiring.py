@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -20,6 +20,7 @@ from smallbms.config_batteries import (
 )
 from smallbms.config_inputs import BusShunt, BusVbat, ChannelVbat, FileVbat, ShuntVbat, VeDirectShunt
 from smallbms.errors import ConfigError
+from smallbms.frozen import frozen
 from smallbms.iio import Channel
 from smallbms.inputs.shunt import Shunt, bus_shunt
 from smallbms.inputs.vbat import ReadVbat, Vbat, bus_vbat, of_file
@@ -151,7 +152,7 @@ class Work(Protocol):
     async def run(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Inputs:
     """What is measured beside the batteries, and the work of measuring it."""
 

@@ -145,7 +145,9 @@ class WatchedRig(Rig):
         self.watch = Watch()
 
     def step(self, *changes: Change, read: bool = True) -> Decision:
+        before, known = self.state, repr(self.state)
         decision = super().step(*changes, read=read)
+        assert repr(before) == known, "a step has changed what it was given"
         self.watch.see(self)
         check_permissions(self)
         check_limits(self)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from smallbms.errors import ConfigError, LinkError
+from smallbms.frozen import frozen
 from smallbms.places import BUS_FILE, SERVICE_PREFIX, runtime_candidates
 from velib_python.connection import Connection, connect
 from velib_python.errors import DbusError
@@ -17,7 +17,7 @@ from velib_python.items import BUS_ITEM, get_value, set_value
 from velib_python.ve_utils import unwrap_dbus_value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Item:
     """One path as its service shows it; value None = not read."""
 

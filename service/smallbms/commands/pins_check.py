@@ -13,13 +13,13 @@ import tempfile
 import time
 from argparse import Namespace
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from smallbms.commands.check import known_drivers
 from smallbms.commands.person import Person
 from smallbms.config import Config, load
 from smallbms.errors import ConfigError, OutputError
+from smallbms.frozen import frozen
 from smallbms.outputs import pinout
 from smallbms.outputs.client import OutputsClient
 from smallbms.outputs.own import OwnOutputs
@@ -38,7 +38,7 @@ OFF = Command()
 WORDS: Mapping[object, str] = {True: "on", False: "off", None: "nothing"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Trial:
     """One output, the command that has it on alone, and what may come of that."""
 

@@ -11,6 +11,7 @@ from smallbms.core.latch import Latch
 from smallbms.core.plausibility import LOST_S
 from smallbms.core.usual import HEALTHY_PCT
 from smallbms.core.view import View
+from smallbms.frozen import frozen
 from smallbms.model import OutputsReadBack
 from smallbms.words import AlarmCode, AlarmLevel, Fault
 
@@ -57,7 +58,7 @@ class Facts:
 Rule = Callable[[Facts], bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Row:
     """One alarm: level 2 while one of its `reasons` is tripped or its `alarm` rule holds, level 1 by `warning`.
 
@@ -70,7 +71,7 @@ class Row:
     reasons: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class AlarmMemory:
     level: AlarmLevel = AlarmLevel.OK
     below_since_s: float | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from smallbms.frozen import frozen
 from smallbms.model import Bank
 from smallbms.words import BalancerStatus
 
@@ -12,7 +13,7 @@ IMBALANCE_V = 0.050
 FULL_WITHIN_S = 30 * 86_400.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class BalancerMemory:
     """`known`: the batteries that took part in a full charge; `imbalanced`: seen so at the end of a charge."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from math import inf
 from typing import cast
 
 from smallbms.batteries import MOST_BATTERIES, system_voltage
 from smallbms.core.plausibility import STRANGE_READINGS
 from smallbms.core.remembered import BatteryMemory
+from smallbms.frozen import frozen
 from smallbms.model import Bank, BankSpec, Battery, BatteryModel, Extreme, Member
 from smallbms.words import BankError
 
@@ -17,7 +17,7 @@ VBAT_LOW_V, VBAT_HIGH_V = 8.0, 70.0  # manual §6, operating voltage
 VBAT_WRONG_S = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class VbatMemory:
     """What Vbat has shown: the number in series, found once, and since when it has been out of range or at odds.
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from smallbms.core.soc import GAP_S
+from smallbms.frozen import frozen
 from smallbms.model import Bank, History
 
 CYCLE_LOW_PCT, CYCLE_HIGH_PCT = 65.0, 90.0
 FULL_DISCHARGE_BACK_PCT = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HistoryMemory:
     """`marks`: the page's extremes and counters, which seldom change; beside them what changes in every step.
 

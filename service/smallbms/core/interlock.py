@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import isfinite
 from typing import NamedTuple
 
+from smallbms.frozen import frozen
 from smallbms.model import BankSpec, BatteryReading, Decision, Measurement, Outputs, Reason, Thresholds
 from smallbms.words import Direction, ReasonCode
 
@@ -32,7 +32,7 @@ class Breach(NamedTuple):
     cell: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Rule:
     """One thing to object to, battery by battery."""
 

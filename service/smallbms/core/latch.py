@@ -6,14 +6,16 @@ A delay counts up while the condition holds and down at the same rate while it d
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
+
+from smallbms.frozen import frozen
 
 Place = tuple[int, int]  # battery and sensor
 NOWHERE: frozenset[Place] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Finding:
     """A condition that holds now: where, what was measured against what.
 
@@ -28,7 +30,7 @@ class Finding:
     strong: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Repeat:
     """The trip that is one too many: `trips` within `window_s` is held longer."""
 
@@ -39,7 +41,7 @@ class Repeat:
     until_charged: bool = False  # until 1 % of capacity was charged or a person acts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Latch:
     """One row's memory for one battery (0 = the bank).
 

@@ -13,6 +13,7 @@ from math import inf
 from operator import attrgetter
 
 from smallbms.core.bank import strings
+from smallbms.frozen import frozen
 from smallbms.model import Bank, BatteryModel, BatteryReading
 from smallbms.settings import Settings
 
@@ -44,7 +45,7 @@ class Steering(Enum):
     REST = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LimitsMemory:
     phase: Phase = Phase.ABSORB
     steering: Steering = Steering.NONE

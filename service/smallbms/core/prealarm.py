@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from smallbms.core.view import View
+from smallbms.frozen import frozen
 from smallbms.settings import PRE_ALARM_ABOVE_LOW_CELL_V
 
 RELEASE_V = 0.05
@@ -12,7 +11,7 @@ RELEASE_PCT = 1.0
 SHORTEST_S = 30.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class PreAlarmMemory:
     """`since_s`: since when it is on; `cell`, `soc`: which cause holds, each with its own release."""
 

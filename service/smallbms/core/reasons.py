@@ -6,7 +6,6 @@ A row says what it blocks, when its condition holds (`probe`), how it trips, whe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from operator import attrgetter
 
 from smallbms.core import breaches, releases
@@ -14,6 +13,7 @@ from smallbms.core.breaches import Probe
 from smallbms.core.latch import Latch, Place, Repeat
 from smallbms.core.releases import Release
 from smallbms.core.view import View
+from smallbms.frozen import frozen
 from smallbms.words import Direction, Fault, ReasonCode
 
 SECOND_READING_S = 1.0
@@ -29,7 +29,7 @@ BOTH_FAULTS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Row:
     """One reason. It trips after `delay_s` or after `readings` in a row, whichever is first; both None: at once.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
 
+from smallbms.frozen import frozen
 from smallbms.model import Battery, BatteryReading
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Doubts:
     """What counts up towards a loss: readings in a row with an unread cell, a wrong sum, no sensor, a strange face."""
 
@@ -22,7 +22,7 @@ class Doubts:
 NO_DOUBT = Doubts()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class BatteryMemory:
     """What is remembered of one battery; `key` and `cell_count` are those it was first read with.
 

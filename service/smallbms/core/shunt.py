@@ -5,10 +5,11 @@ It counts the state of charge better than the batteries do; what protects them i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 
 from smallbms.core.plausibility import CURRENT_LIMIT_C
+from smallbms.frozen import frozen
 from smallbms.model import Bank, ShuntReading
 
 FRESH_S = 3.0
@@ -17,7 +18,7 @@ ODD_SHARE = 0.20
 ODD_A, ODD_C = 2.0, 0.005  # and what the sensors of many batteries may be off at rest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ShuntMemory:
     """Since when it has been at odds with the batteries.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from math import exp, inf
 
 from smallbms.core import counters
 from smallbms.core.counters import Count
+from smallbms.frozen import frozen
 from smallbms.model import Bank, Battery
 from smallbms.settings import Settings
 from smallbms.words import SocState
@@ -21,7 +22,7 @@ TIME_TO_GO_MAX_S = 864_000
 DISCHARGING_A = 0.05
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class SocMemory:
     """`restored_pct`: what each battery had last said of itself before the restart, by identity and kind of figure;
     `seen`: the batteries of the last count; `restored_counts`: what their own counters had shown. Only the change of
@@ -95,7 +96,7 @@ def own_counts(memory: SocMemory) -> Mapping[str, Count]:
     return {**memory.restored_counts, **counters.counts(memory.seen)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Charge:
     """Where a charge stands: `ended` = voltage reached and current in the tail, `full` = for the detection time.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from smallbms.changes import Change
 from smallbms.core.alarms import Alarms
@@ -18,6 +18,7 @@ from smallbms.core.remembered import BatteryMemory
 from smallbms.core.shunt import ShuntMemory
 from smallbms.core.soc import SocMemory
 from smallbms.core.updates import UpdateMemory
+from smallbms.frozen import frozen
 from smallbms.model import (
     BankSpec,
     Decision,
@@ -31,7 +32,7 @@ from smallbms.settings import Settings
 from smallbms.words import BankError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Inputs:
     """All that one step may look at; `wall_s` only stamps."""
 
@@ -45,7 +46,7 @@ class Inputs:
     store_ok: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class EngineState:
     """All memory there is.
 
@@ -76,7 +77,7 @@ class EngineState:
     urgent: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Snapshot:
     """The only thing a publisher ever receives."""
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from smallbms.frozen import frozen
 from smallbms.model import OutputsReadBack
 from smallbms.words import UpdatePhase
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class UpdateMemory:
     """`restored`: this phase was read from the store and the outputs process has not spoken yet."""
 

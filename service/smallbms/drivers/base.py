@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Flag, auto
 from typing import ClassVar
 
+from smallbms.frozen import frozen
 from smallbms.model import BatteryReading
 from smallbms.words import Fault
 
@@ -25,7 +25,7 @@ class Want(Flag):
     ALL = PACK | CELLS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Request:
     """One question and how to know its answer.
 
@@ -41,7 +41,7 @@ class Request:
     decode: Callable[[bytes, float], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DriverInfo:
     """The line that a protocol needs."""
 

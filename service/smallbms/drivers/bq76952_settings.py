@@ -6,11 +6,11 @@ is the second line of defence, and must not trip first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import pack
 from typing import NamedTuple
 
 from smallbms.drivers.bq76952_registers import INPUTS, THERMISTORS
+from smallbms.frozen import frozen
 from smallbms.model import BatteryModel
 
 ADC_MV_PER_A = 7.5684  # CC gain × mΩ of the shunt
@@ -31,7 +31,7 @@ BLEEDING_LASTS_S = 20  # unless it is told again
 CELL_THERMISTOR, BOARD_THERMISTOR = 0x07, 0x0F  # 10 kΩ 103AT at the internal pull-up of 18 kΩ
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Board:
     """What is wired to a chip; `inputs` (1…16) of its cells, the lowest first, `watchdog_s` only with `fets`."""
 

@@ -9,7 +9,7 @@ first of a group in some firmware. A second group has the addresses 0x12 … if 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
 
 from smallbms.drivers.ascii_hex import AsciiHexDriver, Fields, only, temperature_c
@@ -17,6 +17,7 @@ from smallbms.drivers.base import DriverInfo, Want
 from smallbms.drivers.common import NO_FAULTS, faults_of
 from smallbms.drivers.faults import BOTH_COLD, BOTH_HOT, directed
 from smallbms.errors import FrameError
+from smallbms.frozen import frozen
 from smallbms.model import BatteryReading, Identity
 from smallbms.words import Fault
 
@@ -58,7 +59,7 @@ STATUS_3 = 0xE9  # buzzer, fully charged, heater, discharging, charging
 States = Mapping[int, tuple[Fault, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Analog:
     cells_v: tuple[float, ...]
     temperatures_c: tuple[float | None, ...]
@@ -69,7 +70,7 @@ class _Analog:
     cycles: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Management:
     charge_voltage_limit_v: float | None = None
     charge_limit_a: float | None = None

@@ -10,7 +10,6 @@ else. A bit that no source names is against what the board's switches say.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from smallbms.drivers.base import DriverInfo, Want
 from smallbms.drivers.common import bits
 from smallbms.drivers.faults import BOTH_COLD, BOTH_HOT
 from smallbms.errors import FrameError
+from smallbms.frozen import frozen
 from smallbms.model import BatteryReading, Identity
 from smallbms.words import Fault
 
@@ -74,7 +74,7 @@ EVENTS: tuple[tuple[Bit, ...], ...] = (
 # fmt: on
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Telemetry:
     cells_v: tuple[float, ...]
     temperatures_c: tuple[float | None, ...]
@@ -88,7 +88,7 @@ class _Telemetry:
     at_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Alarms:
     faults: frozenset[Fault]
     warnings: frozenset[Fault]

@@ -6,7 +6,7 @@ sensors and their faults.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 from functools import cache
 from random import Random
@@ -14,6 +14,7 @@ from typing import Final
 
 from smallbms.drivers.simulated_board import Protection, Quantity, tripped
 from smallbms.drivers.simulated_cells import Cells
+from smallbms.frozen import frozen
 from smallbms.model import BatteryModel, BatteryReading, Identity
 from smallbms.words import Direction, Fault
 
@@ -41,7 +42,7 @@ class Datum(Enum):
     CURRENT = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Sensors:
     """How the battery sees itself; noise is one standard deviation."""
 
@@ -51,7 +52,7 @@ class Sensors:
     voltage_noise_v: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Build:
     """How the cells of a battery differ (one standard deviation) and what the battery does about it."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
 from enum import Enum, auto
 
+from smallbms.frozen import frozen
 from smallbms.model import BatteryModel
 from smallbms.words import Direction, Fault
 
@@ -19,7 +19,7 @@ class Quantity(Enum):
     CURRENT_A = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Protection:
     """A limit of the battery's own; with `trip` above `release` it trips above, else below."""
 

@@ -9,10 +9,10 @@ import re
 import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from smallbms.errors import InstallError
+from smallbms.frozen import frozen
 from smallbms.installer import wheels
 from smallbms.installer.archive import CHECKSUM
 from smallbms.installer.layout import NAME
@@ -27,7 +27,7 @@ _LEFT_OUT = ("__pycache__", ".egg-info", "wheels-")
 _NO_COMMIT_S = 315532800  # 1980-01-01, where there is no history to ask
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class File:
     """A file of an archive."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TextIO
 
 from smallbms.errors import InstallError
+from smallbms.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Step:
     """One thing to do, idempotent; `says` is what a person reads beforehand and while it is done."""
 
@@ -18,7 +19,7 @@ class Step:
     do: Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Console:
     """Where a person reads and answers; with `yes` nobody is asked."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from enum import StrEnum
 from pathlib import Path
 
 from smallbms.errors import InstallError
+from smallbms.frozen import frozen
 from smallbms.installer import disk
 
 HEALTHY_S = 30.0
@@ -28,7 +29,7 @@ class Stage(StrEnum):
     WATCH_BACK = "watch_back"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Journal:
     """One update; `before` is what `previous` pointed to.
 

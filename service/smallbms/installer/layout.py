@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
 from smallbms.errors import InstallError
+from smallbms.frozen import frozen
 
 NAME = "dbus-smallbms-ng"
 MAIN = NAME
@@ -23,7 +23,7 @@ class System(Enum):
     DEBIAN = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Layout:
     """The places of one machine; nothing of it needs to exist."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from smallbms.errors import InstallError
+from smallbms.frozen import frozen
 
 MANIFEST = "MANIFEST"  # the format of sha256sum, so that `sha256sum -c MANIFEST` does it by hand
 BUNDLE = "bundle.json"
@@ -18,7 +19,7 @@ _COMPILED = "__pycache__"
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Bundle:
     """What a version says of itself."""
 

@@ -10,10 +10,11 @@ import contextlib
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from smallbms.errors import InstallError, OutputError
+from smallbms.frozen import frozen
 from smallbms.installer import disk, journal, units
 from smallbms.installer.journal import Journal, Stage
 from smallbms.installer.layout import MAIN, OUTPUTS, Layout, System
@@ -33,7 +34,7 @@ class OutputsProcess(Protocol):
     def failed(self, version: str) -> State: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Times:
     """How long to wait for what."""
 
@@ -42,7 +43,7 @@ class Times:
     poll_s: float = 0.25
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Machine:
     """All that an update touches."""
 

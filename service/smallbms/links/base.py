@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Protocol
+
+from smallbms.frozen import frozen
 
 
 class LinkFault(StrEnum):
@@ -19,7 +21,7 @@ class LinkFault(StrEnum):
     BUS_OFF = "bus_off"  # a CAN controller that has given up
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LinkHealth:
     """How a link is doing; counts run since the start of the process."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from smallbms.frozen import frozen
 from smallbms.model import BatteryReading
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Found:
     """The keys of its table in the configuration, and what it said; `needs`: keys that only a person can state."""
 

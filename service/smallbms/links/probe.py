@@ -10,12 +10,12 @@ import asyncio
 import contextlib
 import math
 from collections.abc import Collection, Generator, Iterator
-from dataclasses import dataclass
 from typing import TypeVar
 
 from smallbms import drivers
 from smallbms.drivers.base import Driver, Want
 from smallbms.errors import FrameError
+from smallbms.frozen import frozen
 from smallbms.links.found import Found
 from smallbms.links.port import Answer, Exchange, Pause, Port, Script, opened
 from smallbms.links.timing import ATTEMPTS, time_out_s
@@ -30,7 +30,7 @@ Result = TypeVar("Result")
 Steps = Generator[Exchange | Pause, Answer, Result]  # a conversation with a line
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Line:
     """What is on a line; `unasked`: addresses for which there was no time."""
 

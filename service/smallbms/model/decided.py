@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from smallbms.frozen import frozen
 from smallbms.model.kinds import BatteryModel, Thresholds
 from smallbms.model.measured import BatteryReading
 from smallbms.words import (
@@ -23,7 +24,7 @@ from smallbms.words import (
 _USUAL = Thresholds()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Extreme:
     """A lowest or highest value and where it is; cell 0 = the battery does not say which."""
 
@@ -32,7 +33,7 @@ class Extreme:
     cell: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Battery:
     """One battery as the engine believes it: only plausible values, and when they were last whole.
 
@@ -63,7 +64,7 @@ class Battery:
         return sensors.index(temperature_c) + 1 if temperature_c in sensors else 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Bank:
     """Many batteries as one; `None` where it cannot be known.
 
@@ -100,7 +101,7 @@ class Bank:
         return self.voltage_v * self.current_a
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Reason:
     """One reason for a No: where it is, what was measured against which limit, since when."""
 
@@ -114,7 +115,7 @@ class Reason:
     limit: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Decision:
     """What one engine step decided, and why."""
 
@@ -150,7 +151,7 @@ class Decision:
     wake_at_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Event:
     """A line of the event log."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from smallbms.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Thresholds:
     """Where a cell or its temperature trips and releases (spec of the permission table)."""
 
@@ -25,7 +27,7 @@ class Thresholds:
         return max(3.20, self.low_cell_v + 0.20)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class BatteryModel:
     """A row of the table of batteries; voltages of the whole battery (manual §4.1)."""
 
@@ -44,7 +46,7 @@ class BatteryModel:
     thresholds: Thresholds = field(default_factory=Thresholds)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Member:
     """One configured battery; `model` None = found from cell count and capacity; `bleeds`: cell by cell, when told."""
 
@@ -54,7 +56,7 @@ class Member:
     bleeds: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class BankSpec:
     """The bank as configured: its members and what cannot be found by measuring."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from smallbms.frozen import frozen
 from smallbms.words import Fault
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Identity:
     """Who a battery says it is; `key` = its serial, else driver + port + unit."""
 
@@ -18,7 +19,7 @@ class Identity:
     firmware: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class BatteryReading:
     """One battery as read from its wire; each frame has its own stamp.
 
@@ -66,7 +67,7 @@ class BatteryReading:
         return False if self.discharge_limit_a == 0.0 else self.discharge_switch_on
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ShuntReading:
     """A bank-wide current sensor, where one is configured."""
 
@@ -76,7 +77,7 @@ class ShuntReading:
     soc_pct: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Measurement:
     """Everything the links hold now, by battery number (1…n).
 

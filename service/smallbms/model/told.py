@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from smallbms.frozen import frozen
 from smallbms.words import Led, UpdatePhase
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Outputs:
     """The five outputs; the empty constructor is the safe state."""
 
@@ -18,7 +19,7 @@ class Outputs:
     blue_led: Led = Led.OFF
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OutputsReadBack:
     """What the outputs process says of the pins; `None` = that pin could not be read.
 
@@ -41,7 +42,7 @@ class OutputsReadBack:
     atd_error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ErrorStamp:
     """An error as in /ErrorCode, and when it came."""
 
@@ -49,7 +50,7 @@ class ErrorStamp:
     wall_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class History:
     """The history page (manual §5.1); energies and Ah are positive sums, the deepest discharge is ≤ 0."""
 
@@ -70,7 +71,7 @@ class History:
     max_temperature_c: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class DeviceIdentity:
     """Who this BMS is to others; `connection` says by which wires it reaches the batteries."""
 

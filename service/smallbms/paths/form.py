@@ -6,16 +6,16 @@ Types and texts of the 89 recorded paths are those of a real Lynx Smart BMS NG (
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from smallbms.frozen import frozen
 from smallbms.setting_row import Value
 
 _RANGES = {"y": (0, 0xFF), "q": (0, 0xFFFF), "u": (0, 0xFFFF_FFFF), "i": (-0x8000_0000, 0x7FFF_FFFF)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Form:
     """`take` makes of what a getter gives the value to publish: None, which is invalid, for what does not fit."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smallbms.core.state import Snapshot
+from smallbms.frozen import frozen
 from smallbms.paths.form import Form
 from smallbms.setting_row import Bounds, SettingRow
 from smallbms.settings import ActionRow, bus_bounds
@@ -14,7 +15,7 @@ from smallbms.settings import ActionRow, bus_bounds
 _PRESSED_OR_NOT = Bounds(minimum=0, maximum=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Echo:
     """A value that only comes back to whoever writes it: what a page of the GX is looking at."""
 
@@ -49,7 +50,7 @@ class Row:
         return Bounds()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Group:
     """Rows over one part of a Snapshot: the same object, or an equal tuple or dict, as last time cannot hold a change.
 

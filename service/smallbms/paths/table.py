@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from smallbms.core.state import Snapshot
+from smallbms.frozen import frozen
 from smallbms.paths import bank, battery, device, history, settings, verdict
 from smallbms.paths.row import Group
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Shape:
     """What the number of paths depends on: the cells of each battery, and of the string if there is only one.
 

@@ -6,13 +6,14 @@ Version 1. A key never changes its meaning or unit; new keys may come. null: not
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from smallbms.core.state import Snapshot
+from smallbms.frozen import frozen
 from smallbms.model import Battery, Extreme, Reason
 from smallbms.settings import Settings
 from smallbms.words import AlarmLevel, Direction
@@ -24,7 +25,7 @@ Number = float | None
 Level = Literal["ok", "warning", "alarm"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ReasonReport:
     """Why charging, discharging or both are not allowed."""
 
@@ -38,7 +39,7 @@ class ReasonReport:
     limit: Number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class ExtremeReport:
     """The highest or lowest of all, and where: battery from 1, cell from 1 or null where that is not known."""
 
@@ -47,7 +48,7 @@ class ExtremeReport:
     cell: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class BatteryReport:
     """One battery; measured values are null while it is not online."""
 
@@ -63,7 +64,7 @@ class BatteryReport:
     balancing_cells: tuple[int, ...] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class BankReport:
     """All batteries together."""
 
@@ -79,7 +80,7 @@ class BankReport:
     temperature_max_c: ExtremeReport | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OutputsReport:
     """The pins as read back; null where they cannot be read."""
 
@@ -90,7 +91,7 @@ class OutputsReport:
     remote_on: bool | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LimitsReport:
     """What inverters and chargers are asked to keep to."""
 
@@ -99,7 +100,7 @@ class LimitsReport:
     discharge_current_a: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class HistoryReport:
     """Since the history was last cleared."""
 
@@ -119,7 +120,7 @@ class HistoryReport:
     max_temperature_c: Number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Report:
     """All there is to know at one moment."""
 

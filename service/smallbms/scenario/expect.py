@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from math import inf
 
+from smallbms.frozen import frozen
 from smallbms.scenario.clock import written
 from smallbms.scenario.figures import Sample
 from smallbms.wording import figure
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Condition:
     """One thing that holds at a moment or does not; `was` says what it was instead."""
 
@@ -20,7 +20,7 @@ class Condition:
     was: Callable[[Sample], str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Swing:
     """How far a figure may move within the window."""
 
@@ -29,7 +29,7 @@ class Swing:
     most: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Expectation:
     """[[expect]] number `number`: a clause and its window; `since_s` = `until_s` is a single moment."""
 
@@ -52,7 +52,7 @@ class Expectation:
         return f"{self.clause} {window}: {', '.join(wanted)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Failure:
     """An expectation that was not met: when, and what was instead."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from smallbms.core import history
 from smallbms.core.history import HistoryMemory
+from smallbms.frozen import frozen
 from smallbms.model import Decision
 from smallbms.outputs.protocol import Command, Led
 from smallbms.outputs.update import UpdatePhase
@@ -19,7 +19,7 @@ DAY_S = 86_400.0
 Value = float | bool | str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Sample:
     """One moment, `time_s` after the start; `decision` and `history` are None while the main process is down."""
 
@@ -46,7 +46,7 @@ class Kind(Enum):
     WORD = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Figure:
     """A name that an expectation may use, and a column of the CSV file."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from smallbms.batteries import model_named, system_voltage
 from smallbms.config_tables import Table, read_table
 from smallbms.errors import ConfigError, SettingsError
+from smallbms.frozen import frozen
 from smallbms.model import BatteryModel
 from smallbms.scenario.conditions import read_expectation
 from smallbms.scenario.event import Event
@@ -29,7 +29,7 @@ OF_THE_DEMO = ("ambient_c", "ambient_swing_c", "sunrise", "sunset", "clouds")
 AnyTable = TypeVar("AnyTable", bound=Table)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Scenario:
     """A checked scenario; events in the order of their times."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from smallbms.core.engine import STEP_S
+from smallbms.frozen import frozen
 from smallbms.scenario import build
 from smallbms.scenario.expect import Failure, watches
 from smallbms.scenario.figures import Sample
@@ -20,7 +21,7 @@ SHORTEST_S: Final = 1e-3
 PINS: Final = ("atc", "atd", "pre_alarm")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Line:
     """A line of the timeline."""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from smallbms.frozen import frozen
 
 BROWN_OUT: Final = 0.5  # of the nominal voltage: below it no device runs
 
 _Offer = tuple[float, float]  # up to this voltage, this current
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Charger:
     """Constant power up to `limit_a`, then constant voltage at `setpoint_v` or the CVL, the lower.
 
@@ -26,7 +27,7 @@ class Charger:
     obeys_gx: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Limits:
     """What the BMS tells the GX."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from smallbms.frozen import frozen
 from smallbms.simulation.weather import DAY_S, HOUR_S
 
 Profile = Callable[[float], float]  # seconds since midnight of the first day â†’ W
@@ -14,7 +14,7 @@ Profile = Callable[[float], float]  # seconds since midnight of the first day â†
 SURGE_SLOTS: Final = 257  # a prime, so that the surges of a day differ from those of the next
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Load:
     """A consumer of constant power; `wired_past` the load disconnect it stays on without ATD.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import cos, pi, sin
 from random import Random
 from typing import Final
+
+from smallbms.frozen import frozen
 
 DAY_S: Final = 86_400.0
 HOUR_S: Final = 3_600.0
@@ -14,7 +15,7 @@ CLOUD_STEPS: Final = 1_009  # a week of clouds; a prime, so that no day is like 
 WARMEST_H: Final = 15.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Weather:
     """A climate. Instants are seconds since midnight of the first day.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 from math import ceil
 from typing import Final
 
+from smallbms.frozen import frozen
 from smallbms.model import BatteryReading
 from smallbms.simulation.bank import SimulatedBank
 from smallbms.simulation.bus import Bus, Charger, Limits
@@ -24,7 +25,7 @@ class Wiring(Enum):
     DVCC = auto()  # nothing is cut: the chargers follow CVL and CCL through the GX
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Flow:
     """What the bus did at the end of a step; `time_s` since midnight of the first day."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from smallbms.frozen import frozen
 
 from ..errors import StoreError
 from .files import Files, JsonObject
@@ -15,7 +16,7 @@ from .record import seal, unseal
 SEGMENTS = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LoggedEvent:
     """An event as the caller gave it, and its number: rising, with gaps, never given twice."""
 
@@ -23,7 +24,7 @@ class LoggedEvent:
     event: JsonObject
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Tail:
     """Where the next line goes."""
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from smallbms.frozen import frozen
 
 from ..errors import StoreError
 from .files import Files, JsonObject
@@ -25,7 +26,7 @@ _BLOCKS_BESIDES_IN_PLACE = 1
 _BLOCKS_BESIDES = 15
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class LoadResult:
     """What was found; no data and no notices is a first start, no data with notices is a loss."""
 
@@ -33,7 +34,7 @@ class LoadResult:
     notices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class _Slot:
     generation: int
     data: JsonObject

@@ -7,7 +7,6 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from paho.mqtt import MQTTException
@@ -18,6 +17,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from smallbms.errors import LinkError
+from smallbms.frozen import frozen
 
 ANSWER_S = 10.0
 HOUSEKEEPING_S = 1.0
@@ -50,7 +50,7 @@ class Message(NamedTuple):
     retain: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Login:
     """Who we are to a broker; `will` is what it says for us when we are gone."""
 
