@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from smallbms.core import engine
 from smallbms.core.state import Snapshot
 from smallbms.loop import Loop
 from smallbms.memory import Memory
-from smallbms.model import BankSpec, Decision, DeviceIdentity, Member
+from smallbms.model import BankSpec, Decision, DeviceIdentity, LinkHealth, Member
 from smallbms.settings import Settings
 from smallbms.store import Store
 from smallbms.words import Fault, ReasonCode, UpdatePhase
@@ -36,6 +37,7 @@ class Wire:
         self.numbers = frozenset(numbers)
         self.urged: list[int] = []
         self.near: frozenset[int] = frozenset()
+        self.health = LinkHealth(name="/dev/ttyUSB0", batteries=tuple(sorted(numbers)), open=True)
 
     def urge(self, number: int) -> None:
         self.urged.append(number)
@@ -245,6 +247,17 @@ async def test_links_hear_who_is_near_a_limit_and_whose_cells_are_urgent(outputs
         assert set(system.wire.urged) == {1}
         system.read(2, cells_v=[3.3] * MODEL.cells)
         assert system.wire.near == {1}
+
+
+async def test_publishers_hear_how_the_links_are_doing(outputs: Outputs) -> None:
+    outputs.start(silence_s=2.0)
+    async with running(outputs) as system:
+        await allowing(system)
+        assert system.last.links == (system.wire.health,)
+        before, system.wire.health = system.wire.health, replace(system.wire.health, frames_ok=7)
+        system.read()
+        assert all(s.links == (before,) for s, _ in system.heard), "nobody is told of every frame"
+        await until(lambda: system.last.links == (system.wire.health,))
 
 
 async def test_a_wish_is_decided_on_at_once(outputs: Outputs) -> None:

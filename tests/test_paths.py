@@ -114,6 +114,7 @@ def test_a_running_bank() -> None:
         "/Info/MaxChargeVoltage": "28.40V", "/Info/MaxChargeCurrent": "800.0A", "/Info/MaxDischargeCurrent": "800.0A",
         "/Info/BatteryLowVoltage": "22.40V", "/Info/Reasons/Charge": "[]", "/Info/Reasons/Charge/Text": "",
         "/Info/SocState": "1", "/Info/Notices": "new bank: charge fully first", "/Info/ReserveDays": "",
+        "/Info/Links": "[]",
         "/Balancer/Status": "0", "/Balancer/Text": "no full charge has been seen yet: give a full charge",
         "/Mode": "3", "/Settings/Battery/ChargedVoltage": "27.60V", "/Settings/Battery/TailCurrent": "4.0%",
         "/Settings/Alarm/LowSoc": "15%", "/Settings/Alarm/LowSocClear": "16", "/Settings/BluetoothMode": "1",

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
+from math import inf
 
 from smallbms.changes import Acknowledge, Change
 from smallbms.core import engine, history
@@ -17,7 +18,17 @@ from smallbms.core.state import EngineState, Inputs, Snapshot
 from smallbms.door import Door
 from smallbms.links.base import Link
 from smallbms.memory import Memory
-from smallbms.model import BankSpec, BatteryReading, Decision, DeviceIdentity, Event, Measurement, Reason, ShuntReading
+from smallbms.model import (
+    BankSpec,
+    BatteryReading,
+    Decision,
+    DeviceIdentity,
+    Event,
+    LinkHealth,
+    Measurement,
+    Reason,
+    ShuntReading,
+)
 from smallbms.outputs.client import OutputsClient
 from smallbms.readback import Follower
 from smallbms.settings import Settings
@@ -28,6 +39,7 @@ _log = logging.getLogger(__name__)
 
 GREETING_S = 1.0  # for the outputs process, before the first step
 TOGETHER_S = 0.05
+LINKS_S = 5.0  # from one look at their health to the next
 
 OPEN_UPDATE = (UpdatePhase.RUNNING, UpdatePhase.EXPIRED)
 
@@ -70,6 +82,8 @@ class Loop:
         self._shunt = shunt
         self._readable_before = readable_before
         self._links: tuple[Link, ...] = ()
+        self._health: tuple[LinkHealth, ...] = ()
+        self._looked_at_s = -inf
         self._readings: dict[int, BatteryReading] = {}
         self._previous: dict[int, BatteryReading] = {}
         self._measurement = Measurement()
@@ -175,6 +189,8 @@ class Loop:
             at_s = min(decision.wake_at_s, now_s + engine.STEP_S)
             self._timer = asyncio.get_running_loop().call_at(at_s, self._step)
         self._ask_links(decision)
+        if now_s - self._looked_at_s >= LINKS_S:
+            self._looked_at_s, self._health = now_s, tuple(link.health for link in self._links)
         self._remember(decision, changes, wall_s)
         if not self._pins.now.reachable:
             self._publish()
@@ -241,6 +257,7 @@ class Loop:
                 settings=self.door.settings,
                 identity=self.identity,
                 wall_s=time.time(),
+                links=self._health,
             )
         )
 

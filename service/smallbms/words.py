@@ -150,6 +150,17 @@ class AlarmCode(StrEnum):
     STATE_OF_HEALTH = "StateOfHealth"
 
 
+class LinkFault(StrEnum):
+    """What went wrong on a wire."""
+
+    SILENCE = "silence"  # nothing came, also when asked again
+    HALF_FRAME = "half_frame"  # something came, but no whole answer in time
+    BAD_FRAME = "bad_frame"  # a whole answer that is not valid, or a refusal
+    PORT = "port"  # the port could not be opened, or went away
+    BUS_ERROR = "bus_error"  # a bus that works badly: what is sent or received is disturbed
+    BUS_OFF = "bus_off"  # a CAN controller that has given up
+
+
 class EventKind(StrEnum):
     TRIP = "trip"
     RELEASE = "release"

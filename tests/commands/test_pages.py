@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -107,6 +108,20 @@ def test_the_battery_page() -> None:
     at = page.index("Battery #1 [X1]")
     assert page[at + 1].split() == ["13.21V", NOT_READ, NOT_READ, NOT_READ, "firmware", "1.0"]
     assert page[at + 2].split() == ["3.30V", NOT_READ]
+
+
+def test_the_wires_are_below_the_batteries() -> None:
+    links = [
+        {"name": "/dev/ttyUSB0", "batteries": [1, 2], "open": True, "frames_ok": 7, "errors": {}, "last_error": ""},
+        {"name": "can0", "batteries": [3], "open": False, "frames_ok": 0,
+         "errors": {"bus_off": 2, "port": 1}, "last_error": "bus-off: check cable"},
+    ]  # fmt: skip
+    page = battery_page(items(Info__Links=(json.dumps(links),) * 2))
+    assert page[page.index("Wires") + 1 :] == [
+        "  /dev/ttyUSB0   battery #1 #2   open", "    7 good answers, no error",
+        "  can0   battery #3   not open", "    0 good answers, 2 × bus off, 1 × port", "    last: bus-off: check cable",
+    ]  # fmt: skip
+    assert "Wires" not in battery_page(items())
 
 
 def test_the_history_page() -> None:

@@ -20,10 +20,6 @@ class Mute(Driver):
         return None
 
 
-def test_a_driver_that_counts_no_trips_has_none() -> None:
-    assert Mute(key="mute").trip_counts == {}
-
-
 def test_a_driver_must_ask_and_read() -> None:
     class Nothing(Driver):
         """No driver."""

@@ -29,7 +29,7 @@ EVERY_EXCHANGE = pytest.mark.parametrize(
 )
 
 
-def outcome(capture: Capture, what: str, reply: bytes) -> tuple[BatteryReading | None, object] | None:
+def outcome(capture: Capture, what: str, reply: bytes) -> BatteryReading | None:
     """All that a driver knows after taking `reply` in place of the recorded one; None if it is refused."""
     driver = capture.make_driver()
     for exchange in capture.exchanges:
@@ -39,7 +39,7 @@ def outcome(capture: Capture, what: str, reply: bytes) -> tuple[BatteryReading |
         except FrameError as error:
             assert str(error)
             return None
-    return driver.reading(), driver.trip_counts
+    return driver.reading()
 
 
 def plain(reading: BatteryReading) -> dict[str, Any]:

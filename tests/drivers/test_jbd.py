@@ -14,7 +14,7 @@ from smallbms.words import Fault
 
 from .capture import find_request
 
-REGISTERS = {"pack values": 0x03, "cell voltages": 0x04, "name": 0x05, "trip counts": 0xAA}
+REGISTERS = {"pack values": 0x03, "cell voltages": 0x04, "name": 0x05}
 QUIET = Pack(
     voltage_10mv=1320,
     current_10ma=0,
@@ -163,7 +163,6 @@ def test_a_cell_without_voltage_is_given_as_read() -> None:
         ("cell voltages", b"", "0 bytes"),
         ("cell voltages", bytes(7), "7 bytes"),
         ("cell voltages", bytes(10), "10 bytes, 8 wanted for 4 cells"),
-        ("trip counts", bytes(20), "20 bytes, at least 22"),
     ],
 )
 @pytest.mark.parametrize("pack_known", [True, False])
@@ -212,19 +211,15 @@ def test_a_broken_frame_is_not_waited_for_but_one_behind_it_is() -> None:
     assert request.missing(broken + bytes.fromhex("DD 05 00 03")) == 6
 
 
-def test_name_and_trip_counts() -> None:
+def test_name_and_firmware() -> None:
     driver = Jbd(key="jbd:/dev/ttyUSB0:1")
     take(driver, "pack values", PACK.pack(*QUIET))
     take(driver, "cell voltages", FOUR_CELLS)
     take(driver, "name", b"JBD-SP04S020\0\0 ")
-    take(driver, "trip counts", words(*range(1, 12), 99))
     reading = driver.reading()
     assert reading is not None
     assert reading.identity.model == "JBD-SP04S020"
     assert reading.identity.firmware == "2.1"
-    assert driver.trip_counts[Fault.SHORT_CIRCUIT] == 1
-    assert driver.trip_counts[Fault.CELL_HIGH] == 4
-    assert driver.trip_counts[Fault.PACK_LOW] == 11
 
 
 def test_a_board_without_a_name_has_no_model() -> None:

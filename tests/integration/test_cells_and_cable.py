@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,7 @@ async def test_a_pulled_cable_takes_both_away_until_it_is_plugged_in_again(tmp_p
         assert codes(items["/Info/Reasons/Charge"]) == codes(items["/Info/Reasons/Discharge"]) == {"lost_battery"}
         assert items["/Info/MaxChargeVoltage"] <= 14.2
         assert (items["/Dc/0/Voltage"], items["/Battery/1/Voltage"]) == (None, None)
+        await system.shows({"/Info/Links": lambda links: json.loads(links)[0]["errors"].keys() & {"port", "silence"}})
         why = await system.why()
         assert "No to charging: battery 1 gives no valid data" in why
         assert "No to discharging: battery 1 gives no valid data" in why

@@ -12,9 +12,9 @@ import pytest
 
 from smallbms.errors import FrameError, LinkError
 from smallbms.links import ble
-from smallbms.links.base import LinkFault
 from smallbms.links.ble import BleLink
 from smallbms.model import BatteryReading, Identity
+from smallbms.words import LinkFault
 
 from .rig import running, until
 

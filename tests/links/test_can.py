@@ -15,9 +15,9 @@ import pytest
 from smallbms.drivers.can_bms import CanBms
 from smallbms.emulators.can_bms import CanBattery, frames, send
 from smallbms.links import can
-from smallbms.links.base import LinkFault
 from smallbms.links.can import CanLink, open_can
 from smallbms.model import BatteryReading
+from smallbms.words import LinkFault
 
 from .rig import STATE, running, until
 

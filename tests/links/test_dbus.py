@@ -12,9 +12,9 @@ import pytest
 from private_bus import Daemon
 from smallbms.drivers import victron_dbus
 from smallbms.links import dbus
-from smallbms.links.base import LinkFault
 from smallbms.links.dbus import BusLink
 from smallbms.model import BatteryReading
+from smallbms.words import LinkFault
 from velib_python import VeDbusService, connect
 from velib_python._values import Value
 

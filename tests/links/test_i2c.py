@@ -14,8 +14,8 @@ from smallbms.drivers.bq76952_registers import Status, Subcommand
 from smallbms.drivers.bq76952_wire import Wire
 from smallbms.drivers.i2c import Steps
 from smallbms.errors import LinkError
-from smallbms.links.base import LinkFault
 from smallbms.links.i2c_bus import ATTEMPTS, I2cBus, I2cDevice, Place, Transport
+from smallbms.words import LinkFault
 
 from .hurried import InPlace, hurry
 from .i2c_bench import CHIP, POLL_S, Bench, Wires

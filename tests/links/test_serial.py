@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from smallbms.emulators.board import Mishap
-from smallbms.links.base import LinkFault
 from smallbms.links.schedule import IDENTITY_POLLS, SILENT_AFTER
+from smallbms.words import LinkFault
 
 from .rig import DEADLINE_S, STATE, jbd_board, make_rig, running, until
 from .toy import Toy, ToyBoards

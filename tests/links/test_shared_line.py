@@ -17,9 +17,9 @@ from smallbms.emulators.daly import DalyBoard
 from smallbms.emulators.jk_pb import JkPbBoard
 from smallbms.emulators.pylontech import PylontechBoard
 from smallbms.emulators.seplos import SeplosBoard
-from smallbms.links.base import LinkFault
 from smallbms.links.schedule import SILENT_AFTER
 from smallbms.model import BatteryReading
+from smallbms.words import LinkFault
 
 from .rig import STATE, Rig, make_rig, running, until
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from core.bench_battery import Rig
 from publish.snapshots import snapshot_of
+from smallbms.model import LinkHealth
 from smallbms.publish.report import report_of, schema, to_json
+from smallbms.words import LinkFault
 
 SCHEMA = Draft202012Validator(schema())
 
@@ -30,6 +33,17 @@ def test_a_bank_at_rest() -> None:
     assert (data["version"], data["serial"], data["mode"], data["state"]) == (1, "SB0123456789", "on", "running")
     assert (data["allow_to_charge"], data["reasons"], data["alarms"]) == (True, [], {})
     assert data["settings"] == json.loads(rig.settings.model_dump_json())
+
+
+def test_the_wires_are_told_with_their_errors() -> None:
+    errors = {LinkFault.BAD_FRAME: 2}
+    link = LinkHealth(name="can0", batteries=(1,), open=True, frames_ok=9, errors=errors, last_error="frame 0x356")
+    data = json.loads(to_json(report_of(replace(snapshot_of(Rig().start()), links=(link,)))))
+    SCHEMA.validate(data)
+    assert data["links"] == [
+        {"name": "can0", "batteries": [1], "open": True, "frames_ok": 9, "errors": {"bad_frame": 2},
+         "last_error": "frame 0x356", "round_time_s": None}
+    ]  # fmt: skip
 
 
 def test_a_high_cell_is_named_where_it_is() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -73,7 +74,7 @@ def battery_page(items: Items) -> list[str]:
     ]
     for number in range(1, (_value(items, "/System/NrOfBatteries") or 0) + 1):
         lines += ["", *_battery(items, number)]
-    return lines
+    return lines + _wires(items)
 
 
 def history_page(items: Items) -> list[str]:
@@ -172,6 +173,19 @@ def _battery(items: Items, number: int) -> list[str]:
     figures = "  ".join(_text(items, f"{at}/{what}") for what in ("Voltage", "Current", "Temperature", "Capacity"))
     firmware = _text(items, f"{at}/FwVersion", "")
     return [head, f"    {figures}" + (f"  firmware {firmware}" if firmware else ""), *rows]
+
+
+def _wires(items: Items) -> list[str]:
+    """Each wire to batteries, and what went wrong on it since the start."""
+    lines = []
+    for link in json.loads(_text(items, "/Info/Links", "[]")):
+        batteries = " ".join(f"#{number}" for number in link["batteries"])
+        errors = ", ".join(f"{times} × {fault.replace('_', ' ')}" for fault, times in link["errors"].items())
+        lines.append(f"  {link['name']}   battery {batteries}   {'open' if link['open'] else 'not open'}")
+        lines.append(f"    {link['frames_ok']} good answers, {errors or 'no error'}")
+        if errors:
+            lines.append(f"    last: {link['last_error']}")
+    return ["", "Wires", *lines] if lines else []
 
 
 def _last_errors(items: Items) -> list[str]:

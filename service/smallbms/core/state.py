@@ -25,6 +25,7 @@ from smallbms.model import (
     DeviceIdentity,
     ErrorStamp,
     History,
+    LinkHealth,
     Measurement,
     OutputsReadBack,
 )
@@ -89,3 +90,4 @@ class Snapshot:
     settings: Settings
     identity: DeviceIdentity
     wall_s: float
+    links: tuple[LinkHealth, ...] = ()

@@ -7,13 +7,12 @@ requests, waits for `missing` bytes, hands the answer to `decode` with a stamp, 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Flag, auto
 from typing import ClassVar
 
 from smallbms.frozen import frozen
 from smallbms.model import BatteryReading
-from smallbms.words import Fault
 
 
 class Want(Flag):
@@ -21,7 +20,7 @@ class Want(Flag):
 
     PACK = auto()  # voltage, current, temperatures, faults, switches
     CELLS = auto()  # the cell voltages alone
-    IDENTITY = auto()  # what hardly ever changes: name, serial, trip counts
+    IDENTITY = auto()  # what hardly ever changes: name, serial
     ALL = PACK | CELLS
 
 
@@ -72,8 +71,3 @@ class Driver(ABC):
     @abstractmethod
     def reading(self) -> BatteryReading | None:
         """The newest of every frame, each with its own stamp; None until pack and cells were read."""
-
-    @property
-    def trip_counts(self) -> Mapping[Fault, int]:
-        """How often the board has tripped in its life, where it counts that."""
-        return {}

@@ -6,7 +6,7 @@ the serial number is not read: it sits behind the factory mode.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from enum import IntEnum
 from struct import Struct, unpack
@@ -29,7 +29,6 @@ class Register(IntEnum):
     PACK = 0x03
     CELLS = 0x04
     NAME = 0x05
-    TRIP_COUNTS = 0xAA
     SWITCHES = 0xE1
 
 
@@ -84,20 +83,6 @@ PROTECTION = (  # by bit; the last two are named nowhere, and an unknown protect
     Fault.INTERNAL,
 )
 
-TRIP_COUNTS = (  # register 0xAA, u16 each; a twelfth on some boards counts restarts
-    Fault.SHORT_CIRCUIT,
-    Fault.CHARGE_OVER_CURRENT,
-    Fault.DISCHARGE_OVER_CURRENT,
-    Fault.CELL_HIGH,
-    Fault.CELL_LOW,
-    Fault.CHARGE_HOT,
-    Fault.CHARGE_COLD,
-    Fault.DISCHARGE_HOT,
-    Fault.DISCHARGE_COLD,
-    Fault.PACK_HIGH,
-    Fault.PACK_LOW,
-)
-
 ZERO_CELSIUS = 2731  # 0.1 K
 SENSOR_RANGE_C = (-40.0, 120.0)  # at and beyond its ends a sensor is open or short
 ABSENT = 0xFFFF
@@ -122,13 +107,11 @@ class Jbd(Driver):
         self._cells_v: tuple[float, ...] = ()
         self._cells_at_s = 0.0
         self._identity = Identity(key=key)
-        self._trip_counts: Mapping[Fault, int] = {}
         self._sizes: dict[Register, int] = {}  # of the last good replies, so that a link can wait for all bytes at once
         self._questions = (
             (Want.PACK, self._question("pack values", Register.PACK, 40, self._take_pack)),
             (Want.CELLS, self._question("cell voltages", Register.CELLS, 32, self._take_cells)),
             (Want.IDENTITY, self._question("name", Register.NAME, 32, self._take_name)),
-            (Want.IDENTITY, self._question("trip counts", Register.TRIP_COUNTS, 24, self._take_trip_counts)),
         )
 
     def requests(self, want: Want) -> tuple[Request, ...]:
@@ -158,10 +141,6 @@ class Jbd(Driver):
             balancing_cells=bits(pack.balancing_low | pack.balancing_high << 16),
             faults=frozenset([PROTECTION[number - 1] for number in bits(pack.protection)]),
         )
-
-    @property
-    def trip_counts(self) -> Mapping[Fault, int]:
-        return self._trip_counts
 
     def _question(self, what: str, register: Register, size: int, take: Callable[[bytes, float], None]) -> Request:
         mark = bytes((START, register))
@@ -206,11 +185,6 @@ class Jbd(Driver):
 
     def _take_name(self, data: bytes, _now_s: float) -> None:
         self._identity = replace(self._identity, model=data.decode("ascii", errors="replace").strip("\0 ") or None)
-
-    def _take_trip_counts(self, data: bytes, _now_s: float) -> None:
-        if len(data) < 2 * len(TRIP_COUNTS):
-            raise FrameError(f"trip counts of {len(data)} bytes, at least {2 * len(TRIP_COUNTS)} wanted")
-        self._trip_counts = dict(zip(TRIP_COUNTS, _words(data[: 2 * len(TRIP_COUNTS)]), strict=True))
 
 
 def _trailer(body: bytes) -> bytes:

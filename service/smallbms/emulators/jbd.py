@@ -12,7 +12,6 @@ from smallbms.drivers.jbd import (
     READ,
     START,
     TRAILER,
-    TRIP_COUNTS,
     WRITE,
     ZERO_CELSIUS,
     Pack,
@@ -75,8 +74,6 @@ class JbdBoard(EmulatedBoard):
                 return _words(round((volts or 0) * 1000) for volts in self._state().cell_voltages_v)
             case Register.NAME:
                 return self._name.encode("ascii")
-            case Register.TRIP_COUNTS:
-                return bytes(2 * len(TRIP_COUNTS))
         return None
 
     def _pack(self, state: BatteryReading) -> bytes:

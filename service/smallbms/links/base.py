@@ -3,33 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import field
-from enum import StrEnum
 from typing import Protocol
 
-from smallbms.frozen import frozen
-
-
-class LinkFault(StrEnum):
-    """What went wrong on a wire."""
-
-    SILENCE = "silence"  # nothing came, also when asked again
-    HALF_FRAME = "half_frame"  # something came, but no whole answer in time
-    BAD_FRAME = "bad_frame"  # a whole answer that is not valid, or a refusal
-    PORT = "port"  # the port could not be opened, or went away
-    BUS_ERROR = "bus_error"  # a bus that works badly: what is sent or received is disturbed
-    BUS_OFF = "bus_off"  # a CAN controller that has given up
-
-
-@frozen
-class LinkHealth:
-    """How a link is doing; counts run since the start of the process."""
-
-    open: bool = False
-    frames_ok: int = 0
-    errors: Mapping[LinkFault, int] = field(default_factory=dict)
-    last_error: str = ""
-    round_time_s: float | None = None  # time on the wire to ask every battery once
+from smallbms.model import LinkHealth
 
 
 class Link(Protocol):

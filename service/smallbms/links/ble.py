@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NoReturn, Protocol
@@ -12,10 +11,12 @@ from typing import Any, NoReturn, Protocol
 from smallbms.backoff import BackOff
 from smallbms.drivers.ble import ble_reading
 from smallbms.errors import FrameError, LinkError
-from smallbms.links.base import LinkFault, LinkHealth, Unasked
+from smallbms.links.base import Unasked
+from smallbms.links.tally import Tally
 from smallbms.links.waiter import Waiter
-from smallbms.model import BatteryReading, Identity
+from smallbms.model import BatteryReading, Identity, LinkHealth
 from smallbms.trouble import TroubleLog
+from smallbms.words import LinkFault
 
 POLL_S = 1.0
 BACK_OFF_S = (1.0, 30.0)  # to look for a battery disturbs the connections that there are
@@ -66,11 +67,7 @@ class BleLink(Unasked):
         self._subject = f"battery {number} by Bluetooth"
         self._trouble = TroubleLog(_log)
         self._urged = Waiter()
-        self._open = False
-        self._samples_ok = 0
-        self._errors: Counter[LinkFault] = Counter()
-        self._last_error = ""
-        self._took_s: float | None = None
+        self._tally = Tally(address or name or kind, _log)
 
     @property
     def numbers(self) -> frozenset[int]:
@@ -78,13 +75,7 @@ class BleLink(Unasked):
 
     @property
     def health(self) -> LinkHealth:
-        return LinkHealth(
-            open=self._open,
-            frames_ok=self._samples_ok,
-            errors=dict(self._errors),
-            last_error=self._last_error,
-            round_time_s=self._took_s,
-        )
+        return self._tally.health(self.numbers)
 
     def urge(self, _number: int) -> None:
         """Read it at once."""
@@ -94,16 +85,16 @@ class BleLink(Unasked):
         """Read until cancelled."""
         back_off = BackOff(*BACK_OFF_S)
         while True:
-            samples_before = self._samples_ok
+            samples_before = self._tally.frames_ok
             try:
                 async with self._radio.connected(self._kind, address=self._address, name=self._name) as battery:
-                    self._open = True
+                    self._tally.open = True
                     await self._poll(battery)
             except (LinkError, FrameError) as error:
                 self._count(LinkFault.PORT, error)
             finally:
-                self._open = False
-            if self._samples_ok > samples_before:
+                self._tally.open = False
+            if self._tally.frames_ok > samples_before:
                 back_off.worked()
             await back_off.wait()
 
@@ -120,12 +111,12 @@ class BleLink(Unasked):
                 self._count(LinkFault.BAD_FRAME, error)
             else:
                 bad = 0
-                self._took_s = clock() - began_at_s
+                self._tally.round_time_s = clock() - began_at_s
                 self._hand_on(sample, battery.identity, began_at_s)
             await self._urged.wait(began_at_s + POLL_S)
 
     def _hand_on(self, sample: Mapping[str, Any], identity: Identity, taken_at_s: float) -> None:
-        self._samples_ok += 1
+        self._tally.frames_ok += 1
         self._trouble.recovery(self._subject)
         reading = ble_reading(
             sample,
@@ -137,6 +128,5 @@ class BleLink(Unasked):
         self._on_reading(self._number, reading)
 
     def _count(self, fault: LinkFault, error: Exception) -> None:
-        self._errors[fault] += 1
-        self._last_error = str(error)
+        self._tally.fault(fault, str(error))
         self._trouble.failure(self._subject, str(error))

@@ -6,16 +6,17 @@ import asyncio
 import errno
 import logging
 import socket
-from collections import Counter
 from collections.abc import Callable
 from struct import Struct
 
 from smallbms.backoff import BACK_OFF_S, BackOff
 from smallbms.drivers.can_bms import FRAMES, KEEP_ALIVE, CanBms
 from smallbms.errors import LinkError
-from smallbms.links.base import LinkFault, LinkHealth, Unasked
-from smallbms.model import BatteryReading
+from smallbms.links.base import Unasked
+from smallbms.links.tally import Tally
+from smallbms.model import BatteryReading, LinkHealth
 from smallbms.trouble import TroubleLog
+from smallbms.words import LinkFault
 
 FRAME = Struct("=IB3x8s")  # struct can_frame: id and flags, length, data
 BEAT_S = 1.0  # between two keep-alives
@@ -72,10 +73,7 @@ class CanLink(Unasked):
         self._on_reading = on_reading
         self._open_socket = open_socket
         self._trouble = TroubleLog(_log)
-        self._open = False
-        self._frames_ok = 0
-        self._errors: Counter[LinkFault] = Counter()
-        self._last_error = ""
+        self._tally = Tally(interface, _log)
         self._heard_at_s = 0.0
         self._lost: asyncio.Future[str] | None = None  # of the open socket: why it is to be opened anew
         self._due: asyncio.TimerHandle | None = None  # a reading is to be handed on
@@ -86,20 +84,18 @@ class CanLink(Unasked):
 
     @property
     def health(self) -> LinkHealth:
-        return LinkHealth(
-            open=self._open, frames_ok=self._frames_ok, errors=dict(self._errors), last_error=self._last_error
-        )
+        return self._tally.health(self.numbers)
 
     async def run(self) -> None:
         """Listen until cancelled; then the socket is closed."""
         back_off = BackOff(*BACK_OFF_S)
         while True:
-            frames_before = self._frames_ok
+            frames_before = self._tally.frames_ok
             try:
                 await self._listen()
             except LinkError as error:
                 self._trouble.failure(self._interface, str(error))
-            if self._frames_ok > frames_before:
+            if self._tally.frames_ok > frames_before:
                 back_off.worked()
             await back_off.wait()
 
@@ -109,10 +105,11 @@ class CanLink(Unasked):
         try:
             opened = self._open_socket(self._interface)
         except OSError as error:
-            text = self._count(LinkFault.PORT, f"cannot be opened: {error.strerror}")
+            text = f"cannot be opened: {error.strerror}"
+            self._tally.fault(LinkFault.PORT, text)
             raise LinkError(text) from error
         self._lost = lost = loop.create_future()
-        self._open, self._heard_at_s = True, loop.time()
+        self._tally.open, self._heard_at_s = True, loop.time()
         loop.add_reader(opened, self._on_readable, opened)
         try:
             while not lost.done():
@@ -120,7 +117,7 @@ class CanLink(Unasked):
                 await asyncio.wait((lost,), timeout=BEAT_S)
             raise LinkError(lost.result())
         finally:
-            self._open = False
+            self._tally.open = False
             loop.remove_reader(opened)
             opened.close()
             if self._due is not None:
@@ -130,9 +127,7 @@ class CanLink(Unasked):
     def _beat(self, opened: socket.socket) -> None:
         """Say that we are there, and notice who is not."""
         if asyncio.get_running_loop().time() - self._heard_at_s > SILENT_S:
-            self._trouble.failure(
-                f"battery {self._number}", self._count(LinkFault.SILENCE, f"silent on {self._interface}")
-            )
+            self._fail(f"battery {self._number}", LinkFault.SILENCE, f"silent on {self._interface}")
         if not self._answer:
             return
         try:
@@ -164,9 +159,9 @@ class CanLink(Unasked):
     def _on_frame(self, can_id: int, data: bytes) -> None:
         loop = asyncio.get_running_loop()
         if not self._battery.take(can_id, data, loop.time()):
-            self._count(LinkFault.BAD_FRAME, f"frame 0x{can_id:X} of {len(data)} bytes")
+            self._tally.fault(LinkFault.BAD_FRAME, f"frame 0x{can_id:X} of {len(data)} bytes")
             return
-        self._frames_ok += 1
+        self._tally.frames_ok += 1
         self._heard_at_s = loop.time()
         if self._trouble:
             self._trouble.recovery(self._interface)
@@ -196,15 +191,13 @@ class CanLink(Unasked):
 
     def _disturbed(self, text: str) -> None:
         """It works on, if badly."""
-        self._trouble.failure(f"the bus at {self._interface}", self._count(LinkFault.BUS_ERROR, text))
+        self._fail(f"the bus at {self._interface}", LinkFault.BUS_ERROR, text)
+
+    def _fail(self, subject: str, fault: LinkFault, text: str) -> None:
+        self._tally.fault(fault, text)
+        self._trouble.failure(subject, text)
 
     def _lose(self, fault: LinkFault, text: str) -> None:
-        self._count(fault, text)
+        self._tally.fault(fault, text)
         if self._lost is not None and not self._lost.done():
             self._lost.set_result(text)
-
-    def _count(self, fault: LinkFault, text: str) -> str:
-        self._errors[fault] += 1
-        self._last_error = text
-        _log.debug("%s: %s", self._interface, text)
-        return text

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from smallbms.backoff import BACK_OFF_S, BackOff
 from smallbms.drivers.victron_dbus import CONNECTED, PATHS, VictronBattery
 from smallbms.errors import LinkError
-from smallbms.links.base import LinkFault, LinkHealth, Unasked
-from smallbms.model import BatteryReading
+from smallbms.links.base import Unasked
+from smallbms.links.tally import Tally
+from smallbms.model import BatteryReading, LinkHealth
 from smallbms.trouble import TroubleLog
+from smallbms.words import LinkFault
 from velib_python import Connection, DbusError, DbusMonitor, connect
 from velib_python.items import get_value
 
@@ -48,10 +49,7 @@ class BusLink(Unasked):
         self._trouble = TroubleLog(_log)
         self._due: dict[str, asyncio.Handle] = {}  # readings to be handed on once all of a change was taken
         self._silent_since_s: dict[str, float] = {}
-        self._open = False
-        self._frames_ok = 0
-        self._errors: Counter[LinkFault] = Counter()
-        self._last_error = ""
+        self._tally = Tally("D-Bus", _log)
 
     @property
     def numbers(self) -> frozenset[int]:
@@ -59,20 +57,18 @@ class BusLink(Unasked):
 
     @property
     def health(self) -> LinkHealth:
-        return LinkHealth(
-            open=self._open, frames_ok=self._frames_ok, errors=dict(self._errors), last_error=self._last_error
-        )
+        return self._tally.health(self.numbers)
 
     async def run(self) -> None:
         """Follow until cancelled; then the connection is closed."""
         back_off = BackOff(*BACK_OFF_S)
         while True:
-            frames_before = self._frames_ok
+            frames_before = self._tally.frames_ok
             try:
                 await self._follow()
             except (OSError, DbusError, LinkError, ValueError) as error:
                 self._failed(LinkFault.PORT, "the bus", str(error) or "no answer")
-            if self._frames_ok > frames_before:
+            if self._tally.frames_ok > frames_before:
                 back_off.worked()
             await back_off.wait()
 
@@ -88,7 +84,7 @@ class BusLink(Unasked):
                 on_removed=lambda name, _: self._on_removed(name),
             )
             await monitor.start()
-            self._open = True
+            self._tally.open = True
             self._trouble.recovery("the bus")
             while True:
                 work = [self._look_after(connection, monitor, name) for name in self._services]
@@ -97,7 +93,7 @@ class BusLink(Unasked):
                         raise outcome
                 await asyncio.sleep(TICK_S)
         finally:
-            self._open = False
+            self._tally.open = False
             self._silent_since_s.clear()
             for name in self._services:
                 self._on_removed(name)
@@ -146,7 +142,7 @@ class BusLink(Unasked):
         elif reading.identity.serial == self._own_serial:
             self._silent(name, "is this BMS itself")
         else:
-            self._frames_ok += 1
+            self._tally.frames_ok += 1
             self._silent_since_s.pop(name, None)
             self._trouble.recovery(name)
             self._on_reading(self._services[name], reading)
@@ -160,6 +156,5 @@ class BusLink(Unasked):
         return since_s
 
     def _failed(self, fault: LinkFault, subject: str, text: str) -> None:
-        self._errors[fault] += 1
-        self._last_error = f"{subject}: {text}"
+        self._tally.fault(fault, f"{subject}: {text}")
         self._trouble.failure(subject, text)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from smallbms.backoff import BACK_OFF_S, BackOff
 from smallbms.drivers.bq76952 import Bq76952
 from smallbms.errors import FrameError, LinkError
-from smallbms.links.base import LinkFault, LinkHealth
 from smallbms.links.i2c_bus import I2cBus, Place
+from smallbms.links.tally import Tally
 from smallbms.links.waiter import Waiter
-from smallbms.model import BatteryReading
+from smallbms.model import BatteryReading, LinkHealth
 from smallbms.trouble import TroubleLog
+from smallbms.words import LinkFault
 
 SETTLE_S = 0.10  # after bleeding, until all cells have been measured anew (a scan takes 60 ms)
 SILENT_AFTER = 3  # rounds
@@ -57,11 +57,7 @@ class I2cLine:
         self._waiter = Waiter()
         self._wanted: Mapping[int, frozenset[int]] = {}
         self._trouble = TroubleLog(_log)
-        self._open = False
-        self._frames_ok = 0
-        self._errors: Counter[LinkFault] = Counter()
-        self._last_error = ""
-        self._round_time_s: float | None = None
+        self._tally = Tally(name, _log)
 
     @property
     def numbers(self) -> frozenset[int]:
@@ -69,13 +65,7 @@ class I2cLine:
 
     @property
     def health(self) -> LinkHealth:
-        return LinkHealth(
-            open=self._open,
-            frames_ok=self._frames_ok,
-            errors=dict(self._errors),
-            last_error=self._last_error,
-            round_time_s=self._round_time_s,
-        )
+        return self._tally.health(self.numbers)
 
     def urge(self, number: int) -> None:
         if number not in self._urged:
@@ -93,20 +83,20 @@ class I2cLine:
         back_off = BackOff(*BACK_OFF_S)
         try:
             while True:
-                frames_before = self._frames_ok
+                frames_before = self._tally.frames_ok
                 try:
                     await self._bus.open()
-                    self._open = True
+                    self._tally.open = True
                     await self._rounds()
                 except LinkError as error:
-                    self._count(LinkFault.PORT, str(error))
+                    self._tally.fault(LinkFault.PORT, str(error))
                     self._trouble.failure(self._name, str(error))
-                self._open = False
-                if self._frames_ok > frames_before:
+                self._tally.open = False
+                if self._tally.frames_ok > frames_before:
                     back_off.worked()
                 await back_off.wait()
         finally:
-            self._open = False
+            self._tally.open = False
             await self._end()
 
     async def _rounds(self) -> None:
@@ -116,7 +106,7 @@ class I2cLine:
         while True:
             began_s = loop.time()
             dead = 0 if await self._round(self._units) else dead + 1
-            self._round_time_s = loop.time() - began_s
+            self._tally.round_time_s = loop.time() - began_s
             if dead >= RECOVER_AFTER:
                 await self._bus.recover()
                 raise LinkError("nobody answers: the bus is opened anew")
@@ -149,13 +139,13 @@ class I2cLine:
             self._trouble.recovery(self._name)
             self._trouble.recovery(f"battery {number}")
         elif unit.failures >= SILENT_AFTER:
-            self._trouble.failure(f"battery {number}", f"not read on {self._name}: {self._last_error}")
+            self._trouble.failure(f"battery {number}", f"not read on {self._name}: {self._tally.last_error}")
 
     async def _poll(self, number: int) -> None:
         unit = self._units[number]
         reading = await self._bus.play(unit.place, unit.chip.poll())
         if reading is not None:
-            self._frames_ok += 1
+            self._tally.frames_ok += 1
             self._on_reading(number, reading)
 
     async def _rest(self, number: int) -> None:
@@ -170,10 +160,10 @@ class I2cLine:
         """What went wrong in a conversation; it is counted and told."""
         try:
             await turn
-        except LinkError as error:
-            return self._count(LinkFault.SILENCE, f"battery {number}: {error}")
-        except FrameError as error:
-            return self._count(LinkFault.BAD_FRAME, f"battery {number}: {error}")
+        except (LinkError, FrameError) as error:
+            fault = LinkFault.SILENCE if isinstance(error, LinkError) else LinkFault.BAD_FRAME
+            self._tally.fault(fault, f"battery {number}: {error}")
+            return fault
         return None
 
     async def _end(self) -> None:
@@ -182,9 +172,3 @@ class I2cLine:
             if unit.chip.bleeding:
                 await self._fault(number, self._rest(number))
         await self._bus.close()
-
-    def _count(self, fault: LinkFault, text: str) -> LinkFault:
-        self._errors[fault] += 1
-        self._last_error = text
-        _log.debug("%s: %s", self._name, text)
-        return fault

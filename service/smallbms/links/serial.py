@@ -11,12 +11,13 @@ from typing import TypeVar
 from smallbms.backoff import BACK_OFF_S, BackOff
 from smallbms.drivers.base import Driver, Request, Want
 from smallbms.errors import FrameError, LinkError
-from smallbms.links.base import LinkFault, LinkHealth
 from smallbms.links.port import NO_ANSWER, Answer, Exchange, Pause, Port, Script, opened
 from smallbms.links.schedule import SILENT_AFTER, Schedule, Slot
+from smallbms.links.tally import Tally
 from smallbms.links.timing import ATTEMPTS, time_out_s
-from smallbms.model import BatteryReading
+from smallbms.model import BatteryReading, LinkHealth
 from smallbms.trouble import TroubleLog
+from smallbms.words import LinkFault
 
 Result = TypeVar("Result")
 Steps = Generator[Exchange | Pause, Answer, Result]  # a part of a script
@@ -55,11 +56,8 @@ class SerialLine:
         self._asked_again: Counter[int] = Counter()  # questions about its identity, by battery
         self._port: Port | None = None
         self._trouble = TroubleLog(_log)
-        self._open = False
-        self._frames_ok = 0
-        self._errors: Counter[LinkFault] = Counter()
+        self._tally = Tally(path, _log)
         self._missed: Counter[tuple[int, str]] = Counter()  # in a row, by battery and what was asked
-        self._last_error = ""
         self._took_s: dict[int, float] = {}
         self._quiet_until_s = 0.0  # as the board that was asked last wants it
 
@@ -69,14 +67,9 @@ class SerialLine:
 
     @property
     def health(self) -> LinkHealth:
-        whole_round = len(self._took_s) == len(self._units)
-        return LinkHealth(
-            open=self._open,
-            frames_ok=self._frames_ok,
-            errors=dict(self._errors),
-            last_error=self._last_error,
-            round_time_s=sum(self._took_s.values()) if whole_round else None,
-        )
+        if len(self._took_s) == len(self._units):
+            self._tally.round_time_s = sum(self._took_s.values())
+        return self._tally.health(self.numbers)
 
     def urge(self, number: int) -> None:
         self._schedule.urge(number)
@@ -93,16 +86,16 @@ class SerialLine:
         """Poll until cancelled; then the port is closed."""
         back_off = BackOff(*BACK_OFF_S)
         while True:
-            frames_before = self._frames_ok
+            frames_before = self._tally.frames_ok
             try:
                 async with opened(self._path, self._baud) as self._port:
                     await self._port.play(self._poll())
             except LinkError as error:
-                self._count(LinkFault.PORT, str(error))
+                self._tally.fault(LinkFault.PORT, str(error))
                 self._trouble.failure(self._path, str(error))
             finally:
-                self._open, self._port = False, None
-            if self._frames_ok > frames_before:
+                self._tally.open, self._port = False, None
+            if self._tally.frames_ok > frames_before:
                 back_off.worked()
             await back_off.wait()
 
@@ -110,7 +103,7 @@ class SerialLine:
         """Slot after slot; urged cell voltages come first."""
         clock = asyncio.get_running_loop().time
         schedule = self._schedule
-        self._open = True
+        self._tally.open = True
         schedule.restart()
         next_slot_s = clock()
         while True:
@@ -193,7 +186,7 @@ class SerialLine:
             request.decode(answer.data, answer.at_s)
         except FrameError as error:
             return self._fault(number, request, LinkFault.BAD_FRAME, f"{request.what}: {error}")
-        self._frames_ok += 1
+        self._tally.frames_ok += 1
         if self._trouble:
             self._trouble.recovery(self._path)
         if self._missed.pop((number, request.what), 0) >= SILENT_AFTER:
@@ -201,12 +194,7 @@ class SerialLine:
         return None
 
     def _fault(self, number: int, request: Request, fault: LinkFault, text: str) -> LinkFault:
-        self._count(fault, f"battery {number}: {text}")
+        self._tally.fault(fault, f"battery {number}: {text}")
         self._missed[number, request.what] += 1
         self._on_frame_error(number, text)
         return fault
-
-    def _count(self, fault: LinkFault, text: str) -> None:
-        self._errors[fault] += 1
-        self._last_error = text
-        _log.debug("%s: %s", self._path, text)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Mapping
 
-from smallbms.links.base import LinkHealth, Unasked
+from smallbms.links.base import Unasked
+from smallbms.links.tally import Tally
 from smallbms.links.waiter import Waiter
-from smallbms.model import BatteryReading
+from smallbms.model import BatteryReading, LinkHealth
+
+_log = logging.getLogger(__name__)
 
 
 class SimulatedLink(Unasked):
@@ -26,8 +30,7 @@ class SimulatedLink(Unasked):
         self._poll_s = poll_s
         self._on_reading = on_reading
         self._urged = Waiter()
-        self._running = False
-        self._frames_ok = 0
+        self._tally = Tally("simulation", _log)
 
     @property
     def numbers(self) -> frozenset[int]:
@@ -35,21 +38,21 @@ class SimulatedLink(Unasked):
 
     @property
     def health(self) -> LinkHealth:
-        return LinkHealth(open=self._running, frames_ok=self._frames_ok, round_time_s=0.0)
+        return self._tally.health(self.numbers)
 
     async def run(self) -> None:
         """Hand readings on until cancelled."""
         loop = asyncio.get_running_loop()
-        self._running = True
+        self._tally.open = True
         try:
             while True:
                 now_s = loop.time()
                 for number, reading in self._source(now_s).items():
-                    self._frames_ok += 1
+                    self._tally.frames_ok += 1
                     self._on_reading(number, reading)
                 await self._urged.wait(now_s + self._poll_s)
         finally:
-            self._running = False
+            self._tally.open = False
 
     def urge(self, _number: int) -> None:
         """Read all again at once: here that costs nothing."""

@@ -7,7 +7,7 @@ Units are the last word of a name. Current > 0 charges. `None` is "not read" and
 from smallbms.model.decided import Bank, Battery, Decision, Event, Extreme, Reason
 from smallbms.model.kinds import BankSpec, BatteryModel, Member, Thresholds
 from smallbms.model.measured import BatteryReading, Identity, Measurement, ShuntReading
-from smallbms.model.told import DeviceIdentity, ErrorStamp, History, Outputs, OutputsReadBack
+from smallbms.model.told import DeviceIdentity, ErrorStamp, History, LinkHealth, Outputs, OutputsReadBack
 
 __all__ = [
     "Bank",
@@ -22,6 +22,7 @@ __all__ = [
     "Extreme",
     "History",
     "Identity",
+    "LinkHealth",
     "Measurement",
     "Member",
     "Outputs",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import field
 
 from smallbms.frozen import frozen
-from smallbms.words import Led, UpdatePhase
+from smallbms.words import Led, LinkFault, UpdatePhase
 
 
 @frozen
@@ -40,6 +41,22 @@ class OutputsReadBack:
     error: str = ""
     atc_error: str = ""
     atd_error: str = ""
+
+
+@frozen
+class LinkHealth:
+    """How a wire to batteries is doing; `name` is its port in the configuration.
+
+    Counts run since the start of the process; `round_time_s` is the time on the wire to ask every battery once.
+    """
+
+    name: str
+    batteries: tuple[int, ...]
+    open: bool = False
+    frames_ok: int = 0
+    errors: Mapping[LinkFault, int] = field(default_factory=dict)
+    last_error: str = ""
+    round_time_s: float | None = None
 
 
 @frozen

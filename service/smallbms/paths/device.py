@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import asdict
 from typing import Any
 
-from smallbms.model import DeviceIdentity
+from smallbms.model import DeviceIdentity, LinkHealth
 from smallbms.paths import form
 from smallbms.paths.row import Group, Row
 
@@ -31,6 +33,10 @@ def _packed(identity: DeviceIdentity) -> int | None:
     return packed_version(identity.version)
 
 
+def _links_json(links: tuple[LinkHealth, ...]) -> str:
+    return json.dumps([asdict(link) for link in links], ensure_ascii=False)
+
+
 _ROWS = (
     Row("/Mgmt/ProcessName", form.TEXT, _always("dbus-smallbms-ng"), "The program"),
     Row("/Mgmt/ProcessVersion", form.TEXT, lambda i: i.version, "Its full version"),
@@ -54,4 +60,12 @@ _ROWS = (
     Row("/History/AverageDischarge", form.CHARGE, _never, "Invalid: not kept, as on the NG"),
 )
 
-GROUP = Group(rows=_ROWS, source=lambda s: s.identity, at_once=lambda s: s.identity)
+_LINK_ROWS = (
+    Row("/Info/Links", form.TEXT, _links_json,
+        "JSON: the wires to the batteries; name, batteries, open, frames_ok, errors by kind, last_error, round_time_s"),
+)  # fmt: skip
+
+GROUPS = (
+    Group(rows=_ROWS, source=lambda s: s.identity, at_once=lambda s: s.identity),
+    Group(rows=_LINK_ROWS, source=lambda s: s.links),
+)

@@ -35,7 +35,7 @@ def groups_for(shape: Shape) -> tuple[Group, ...]:
     return (
         *verdict.GROUPS,
         settings.GROUP,
-        device.GROUP,
+        *device.GROUPS,
         bank.GROUP,
         *history.GROUPS,
         battery.status_group(len(shape.cells)),

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from smallbms.core.state import Snapshot
 from smallbms.frozen import frozen
-from smallbms.model import Battery, Extreme, Reason
+from smallbms.model import Battery, Extreme, LinkHealth, Reason
 from smallbms.settings import Settings
 from smallbms.words import AlarmLevel, Direction
 
@@ -147,6 +147,7 @@ class Report:
     alarms: Annotated[dict[str, Level], Field(description="those that are not ok")]
     notices: tuple[str, ...]
     batteries: tuple[BatteryReport, ...]
+    links: tuple[LinkHealth, ...]
     history: HistoryReport
     settings: Settings
 
@@ -208,6 +209,7 @@ def report_of(snapshot: Snapshot) -> Report:
         },
         notices=decision.notices,
         batteries=tuple(_battery(battery) for battery in decision.bank.batteries),
+        links=snapshot.links,
         history=_history(snapshot),
         settings=settings,
     )

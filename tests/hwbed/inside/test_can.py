@@ -16,9 +16,9 @@ from links.rig import STATE, running, until
 from smallbms.drivers.can_bms import KEEP_ALIVE, CanBms
 from smallbms.emulators.can_bms import CanBattery, frames, send
 from smallbms.links import can
-from smallbms.links.base import LinkFault
 from smallbms.links.can import CanLink
 from smallbms.model import BatteryReading
+from smallbms.words import LinkFault
 
 from .vcan import switch, vcan
 
