@@ -7,8 +7,8 @@ uptime_s() {
     echo "${now%.*}"
 }
 
-# not its time: without a network a GX may live in any year
-fingerprint() { cksum <"$config" 2>/dev/null || echo none; }
+# Not its time: without a network a GX may live in any year. The busybox of Venus OS has md5sum, and no cksum.
+fingerprint() { md5sum 2>/dev/null <"$config" || echo none; }
 
 last_version='' failures=-1 last_s=0 last_file=''
 [ -f "$start" ] && read -r last_version failures last_s last_file <"$start"

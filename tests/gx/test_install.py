@@ -116,6 +116,7 @@ async def test_without_a_configuration_it_waits_and_says_so_once_a_try(site: Sit
     assert len(lines) <= 8
     await site.gx.do(f"cp /media/sda1/config.toml {CONFIGURATION}")
     await site.works()
+    assert "stop-tty.sh ttyUSB0" in site.gx.path("/run/serial-starter.calls").read_text(encoding="utf-8")
 
 
 async def test_installing_again_repairs(installed: Site, archive: Path) -> None:
