@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from .project import ROOT, make_tree, seal
 SCRIPTS = sorted(
     path for path in (ROOT / "service").rglob("*") if path.is_file() and path.read_bytes().startswith(b"#!/bin/sh")
 )
+SHELLS = [shell for shell in (["bash"], ["dash"], ["busybox", "sh"]) if shutil.which(shell[0])]
+LOG = "dbus-smallbms-ng-install.log"
 SOURCED = sorted((ROOT / "service").rglob("*.sh"))
 
 
@@ -25,6 +28,29 @@ def test_every_script_is_one_for_the_shell_of_busybox(script: Path) -> None:
     subprocess.run(["sh", "-n", script], check=True)
     assert os.access(script, os.X_OK) or script.suffix == ".sh"
     assert "[[" not in script.read_text()
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+@pytest.mark.parametrize("protected", [False, True])
+def test_a_stick_is_taken_though_it_may_be_write_protected(tmp_path: Path, shell: list[str], protected: bool) -> None:
+    stick, incoming = tmp_path / "media/sda1", tmp_path / "data/apps/dbus-smallbms-ng/incoming"
+    unpacked = tmp_path / "dbus-smallbms-ng-1"
+    for folder in (stick, incoming, unpacked, tmp_path / "data/log"):
+        folder.mkdir(parents=True)
+    (stick / "venus-data.tar.gz").touch()
+    (unpacked / "install.sh").write_text('#!/bin/sh\necho "$*"\n')
+    (unpacked / "install.sh").chmod(0o755)
+    subprocess.run(["tar", "czf", incoming / "x.tar.gz", "-C", tmp_path, unpacked.name], check=True)
+    if protected:
+        (stick / LOG).mkdir()  # this root may not write to either
+    hook = (ROOT / "service/venus/post-hook.sh").read_text()
+    for place in ("/data/", "/media/"):
+        hook = hook.replace(place, f"{tmp_path}{place}")
+    done = subprocess.run([*shell, "-c", f"{hook}\nwait\n", "hook", "success"], capture_output=True, check=True)
+    assert done.stderr == b""
+    log = (tmp_path / "data/log" if protected else stick) / LOG
+    assert log.read_text() == f"stick {incoming}/x.tar.gz\n"
+    assert not incoming.exists()
 
 
 @pytest.fixture
