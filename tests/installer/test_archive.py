@@ -143,6 +143,28 @@ def test_a_version_that_is_there_is_left_alone_and_a_broken_one_replaced(tmp_pat
     assert os.listdir(layout.versions) == ["1.2.3"]
 
 
+def test_the_venv_of_a_broken_version_is_kept(tmp_path: Path, layout: Layout) -> None:
+    """Without a network nobody could make another."""
+    source, place = make_tree(tmp_path / "source"), layout.version("1.2.3")
+    archive.put_in_place(source, layout)
+    (place / "venv/bin").mkdir(parents=True)
+    (place / "venv/bin/python").touch()
+    (place / "README.md").unlink()
+    assert archive.put_in_place(source, layout)
+    assert (place / "venv/bin/python").exists()
+    assert os.listdir(layout.versions) == ["1.2.3"]
+
+
+def test_everybody_may_read_it_whoever_unpacked_the_archive(tmp_path: Path, layout: Layout) -> None:
+    """By hand, with a umask of 077."""
+    source = make_tree(tmp_path / "source")
+    (source / "README.md").chmod(0o600)
+    (source / "install.sh").chmod(0o700)
+    archive.put_in_place(source, layout)
+    modes = [(layout.version("1.2.3") / name).stat().st_mode & 0o777 for name in ("README.md", "install.sh")]
+    assert modes == [0o644, 0o755]
+
+
 def test_a_broken_version_does_not_repair_itself_from_itself(tmp_path: Path, layout: Layout) -> None:
     archive.put_in_place(make_tree(tmp_path / "source"), layout)
     (layout.version("1.2.3") / "README.md").unlink()

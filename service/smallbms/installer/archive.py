@@ -70,10 +70,13 @@ def put_in_place(source: Path, layout: Layout) -> bool:
         copy = partial / path.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, copy)
+        copy.chmod(_mode(path.stat().st_mode))
     compile_tree(partial, target)
     os.sync()
     if target.exists():
         target.rename(broken)
+        if (broken / tree.VENV).is_dir():  # without a network there would be no other
+            (broken / tree.VENV).rename(partial / tree.VENV)
     partial.rename(target)
     os.sync()
     shutil.rmtree(broken, ignore_errors=True)
@@ -110,5 +113,10 @@ def _extract_one(tar: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> 
     assert content is not None  # of a plain file there is one
     with target.open("wb") as file:
         shutil.copyfileobj(content, file)
-    target.chmod(0o755 if member.mode & 0o100 else 0o644)
+    target.chmod(_mode(member.mode))
     os.utime(target, (member.mtime, member.mtime))
+
+
+def _mode(found: int) -> int:
+    """Everybody may read it, whatever the umask of whoever unpacked it was: the service runs as a user of its own."""
+    return 0o755 if found & 0o100 else 0o644
