@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +57,31 @@ def test_what_goes_wrong_is_one_sentence(
     monkeypatch.setattr(venus, "uninstall", raising(error))
     assert program.main(["--root", str(root), "uninstall", "--yes"]) == program.FAILED
     assert capsys.readouterr() == ("", said)
+
+
+def test_what_it_writes_the_user_of_the_service_may_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever verb: an upgrade brings a version and a venv as an installation does."""
+
+    def uninstall(*arguments: object, **more: object) -> bool:
+        (root / "written").mkdir()
+        return True
+
+    monkeypatch.setattr(venus, "uninstall", uninstall)
+    before = os.umask(0o077)
+    try:
+        assert program.main(["--root", str(root), "uninstall", "--yes"]) == program.DONE
+    finally:
+        os.umask(before)
+    assert (root / "written").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_character_that_the_locale_lacks_ends_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "smallbms.installer", "upgrade", "--help"],
+        env={**os.environ, "PYTHONIOENCODING": "iso-8859-1"}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (program.DONE, b"")
+    assert b"dbus-smallbms-ng-?.tar.gz" in done.stdout
 
 
 @pytest.mark.usefixtures("daemontools")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
@@ -20,6 +22,10 @@ DONE, FAILED = 0, 1
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one verb; 0 done, 1 refused or failed, with a sentence on stderr."""
+    os.umask(0o022)  # on Debian the user of the service must be able to read what root writes
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a locale without "→" is no reason to end an upgrade
     arguments = _parser().parse_args(argv)
     try:
         return DONE if arguments.does(arguments) else FAILED

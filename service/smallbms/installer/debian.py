@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import shutil
 import tempfile
@@ -33,7 +32,6 @@ def install(layout: Layout, console: Console, project: Path, given: Path | None,
         found = tree.read_bundle(source)
         checks.check(layout, source, found)
         checks.refuse_other(layout, found.version)
-        os.umask(0o022)  # the user of the service must be able to read it
         steps = _install_steps(layout, console, source, given, wheels)
         done = console.carry_out(f"To install {found.version}", steps)
     if done:
