@@ -251,6 +251,17 @@ def test_without_purge_configuration_and_state_stay_and_are_named(layout: Layout
     assert not layout.home.parent.exists()
 
 
+def test_what_an_uninstall_has_kept_can_be_purged_afterwards(
+    layout: Layout, source: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    venus.install(layout, console(), source)
+    venus.uninstall(layout, console(), purge=False)
+    monkeypatch.setattr(venus, "HERE", source)  # what it is run from then
+    assert venus.uninstall(layout, console(), purge=True)
+    assert not layout.state.exists()
+    assert f"forget-settings --state {layout.state}\n" in capfd.readouterr().out
+
+
 def test_what_others_have_beside_it_stays(layout: Layout, source: Path) -> None:
     (layout.root / "data/apps/other").mkdir(parents=True)
     venus.install(layout, console(), source)

@@ -15,6 +15,8 @@ from smallbms.installer.layout import MAIN, OUTPUTS, SUPERVISED, Layout
 from smallbms.installer.module import module_of
 from smallbms.installer.services import Daemontools
 
+HERE = Path(__file__).parents[3]  # the directory of the version that this code is of
+
 
 def install(layout: Layout, console: Console, source: Path, given: Path | None = None) -> bool:
     """Install the unpacked version in `source`, or repair it; False after a no. InstallError if it cannot be."""
@@ -96,7 +98,8 @@ def _put(layout: Layout, source: Path) -> None:
 
 def _forget_settings(layout: Layout) -> None:
     """The D-Bus library is in the version and not here: it is asked, and no GX without localsettings stops us."""
-    program = module_of(layout.current.resolve(), "smallbms", "forget-settings", "--state", str(layout.state))
+    version = layout.current.resolve() if layout.current.is_dir() else HERE
+    program = module_of(version, "smallbms", "forget-settings", "--state", str(layout.state))
     subprocess.run(program.command, env=program.environment, check=False)
 
 
@@ -107,7 +110,7 @@ def _remove_program(layout: Layout) -> None:
     _remove(layout.runtime)
     (layout.root / rclocal.LOG).unlink(missing_ok=True)
     (layout.root / "run/watchdog" / MAIN).unlink(missing_ok=True)
-    if not any(layout.home.parent.iterdir()):
+    if layout.home.parent.is_dir() and not any(layout.home.parent.iterdir()):
         layout.home.parent.rmdir()
 
 
