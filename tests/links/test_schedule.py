@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smallbms.drivers.base import Want
+from smallbms import drivers
+from smallbms.commands.check import LONGEST_ROUND_S
+from smallbms.core.plausibility import FRESH_S
+from smallbms.drivers.base import Driver, Want
 from smallbms.links.schedule import IDENTITY_POLLS, RARELY_S, SILENT_AFTER, SILENT_SLOTS, Schedule
+from smallbms.links.timing import full_round, silent_s
 
 SLOTS = 200
 NUMBERS = st.integers(min_value=1, max_value=12).map(lambda count: range(1, count + 1))
@@ -107,6 +112,55 @@ def test_who_stays_silent_is_asked_ever_more_rarely_and_heard_when_it_comes_back
     assert {schedule.turn(1200.0 + slot / 10).number for slot in range(3)} == {1, 2, 3}
 
 
+def slowest_s(units: Sequence[Driver], baud: int, pace: float, near: Iterable[int]) -> float:
+    """The longest time between two readings of one that answers; from 10 s on the first of the line does not."""
+    answered_s = [pace * own_s for own_s in full_round(units, baud).answered_s]
+    schedule = Schedule(range(len(units)))
+    schedule.set_near_limit(near)
+    now_s, next_s, longest_s, read_at_s = 0.0, 0.0, 0.0, dict.fromkeys(schedule.numbers, 0.0)
+    while now_s < 150.0:
+        next_s = max(next_s + 0.5 / len(units), now_s)
+        number = schedule.turn(now_s).number
+        if number == 0 and now_s > 10.0:
+            schedule.failed(number)
+            now_s += silent_s(units[number], baud)
+        else:
+            schedule.answered(number)
+            now_s += answered_s[number]
+            longest_s = max(longest_s, now_s - read_at_s[number])
+            read_at_s[number] = now_s
+        now_s = max(now_s, next_s)
+    return longest_s
+
+
+def lines(kind: type[Driver], baud: int) -> Iterator[list[Driver]]:
+    """All that are accepted of one kind, from two batteries on."""
+    units: list[Driver] = []
+    for unit in kind.INFO.addresses:
+        units.append(drivers.make(kind.INFO.name, port="/dev/line", unit=unit))
+        if full_round(units, baud).total_s > LONGEST_ROUND_S:
+            return
+        if len(units) > 1:
+            yield units
+
+
+@pytest.mark.parametrize(
+    ("name", "baud"),
+    [
+        (name, baud)
+        for name, kind in drivers.available().items()
+        for baud in sorted({kind.INFO.baud, *kind.INFO.other_bauds, 4800, 2400})
+        if kind.INFO.addressed
+    ],
+)
+def test_with_one_near_and_one_silent_nobody_waits_until_it_is_no_longer_fresh(name: str, baud: int) -> None:
+    """Else a battery that was lost would never again be read often enough in a row to be believed."""
+    for units in lines(drivers.find(name) or Driver, baud):
+        for pace in (1.0, 0.9, 0.5):
+            assert slowest_s(units, baud, pace, near=[1]) <= FRESH_S
+        assert slowest_s(units, baud, 1.0, near=range(1, len(units))) <= FRESH_S
+
+
 def test_where_nobody_answers_all_are_asked_however_long_that_lasts() -> None:
     schedule = Schedule([1, 2, 3])
     silence(schedule, frozenset({1, 2, 3}))
@@ -116,6 +170,7 @@ def test_where_nobody_answers_all_are_asked_however_long_that_lasts() -> None:
 @given(numbers=NUMBERS, near=st.integers(min_value=1, max_value=12))
 def test_one_near_a_limit_gets_every_second_slot_and_no_more(numbers: range, near: int) -> None:
     schedule = Schedule(numbers)
+    silence(schedule, frozenset())  # all were asked
     schedule.set_near_limit({near, 99})
     order = turns(schedule, frozenset())
     if near not in numbers or len(numbers) == 1:

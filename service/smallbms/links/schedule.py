@@ -12,6 +12,9 @@ from smallbms.drivers.base import Want
 SILENT_AFTER = 3  # failures in a row
 SILENT_SLOTS = 5  # of so many slots, or of a round of all that answer, the silent ones get one
 RARELY_S = ((600.0, 30.0), (60.0, 10.0))  # who has been silent for so long is asked once in so long
+# Of an awake one, before those near a limit get their own turn alone: with one slot more and a silent one in between
+# every reading is still young enough to count as one of a row (FRESH_S in core/plausibility.py).
+LONGEST_WAIT_S = 2.5
 IDENTITY_POLLS = 120  # from one question about the identity to the next: a minute at the usual pace
 
 
@@ -44,8 +47,9 @@ class _Member:
 class Schedule:
     """Fair turns for the batteries of a line.
 
-    Every second slot goes to a battery near a limit, one in five or less to a silent one, ever more rarely, the rest
-    to whoever has waited longest. Where nobody answers, nobody is kept waiting: the silent ones get all.
+    Every second slot goes to a battery near a limit while nobody has waited too long for it, one in five or less to a
+    silent one, ever more rarely, the rest to whoever has waited longest. Where nobody answers, nobody is kept waiting:
+    the silent ones get all.
     """
 
     def __init__(self, numbers: Iterable[int]) -> None:
@@ -110,6 +114,7 @@ class Schedule:
         member.failures += 1
         if member.failures == SILENT_AFTER:
             member.silent_since_s = member.asked_at_s
+            self._silent_slot = self._slot  # it has just cost the others its time-out
             member.polls = 0  # whoever comes back may be another battery
 
     def restart(self) -> None:
@@ -129,7 +134,8 @@ class Schedule:
                 return due
         just_read = self._slot - 1
         near = frozenset(n for n in self._near_limit & awake if self._members[n].last_slot != just_read)
-        if near and self._slot - self._near_slot >= 2:
+        waited_s = now_s - self._members[self._longest_waiting(awake)].asked_at_s
+        if near and self._slot - self._near_slot >= 2 and waited_s < LONGEST_WAIT_S:
             self._near_slot = self._slot
             return near
         return awake

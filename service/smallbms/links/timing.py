@@ -41,7 +41,7 @@ class Round(NamedTuple):
 def full_round(drivers: Sequence[Driver], baud: int) -> Round:
     """Of a line, with the one silent that costs most."""
     answered_s = tuple([_answered_s(driver, baud) for driver in drivers])
-    extra_s = [_silent_s(driver, baud) - own_s for driver, own_s in zip(drivers, answered_s, strict=True)]
+    extra_s = [silent_s(driver, baud) - own_s for driver, own_s in zip(drivers, answered_s, strict=True)]
     return Round(answered_s, max(0.0, *extra_s))
 
 
@@ -50,6 +50,7 @@ def _answered_s(driver: Driver, baud: int) -> float:
     return sum(exchange_s(request, info, baud) + info.pause_s for request in driver.requests(Want.ALL))
 
 
-def _silent_s(driver: Driver, baud: int) -> float:
+def silent_s(driver: Driver, baud: int) -> float:
+    """A slot of one that does not answer."""
     info = driver.INFO
     return ATTEMPTS * (time_out_s(driver.requests(Want.ALL)[0], info, baud) + info.pause_s)
