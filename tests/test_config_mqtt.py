@@ -24,11 +24,24 @@ def test_each_broker_has_its_table() -> None:
     assert (secure.host, secure.port_used, secure.commands) == ("b", 8883, True)
 
 
+@pytest.mark.parametrize("host", ["münchen.example", "example.org.", "fe80::1%eth0", "192.168.1.10", "bms_1.local"])
+def test_names_and_addresses_of_every_kind_are_allowed(host: str) -> None:
+    assert parsed(f'host = "{host}"').brokers[0].host == host
+
+
 @pytest.mark.parametrize(
     ("table", "said"),
     [
         ("", "host is missing"),
         ('host = "a b"', "host = 'a b' is not allowed; allowed is a host name or address"),
+        (
+            'host = "192.168.1..10"',
+            "host = '192.168.1..10' is not allowed; allowed is a host name or address, between dots",
+        ),
+        ('host = ".example.org"', "host = '.example.org' is not allowed"),
+        (f'host = "{"a" * 64}.org"', "a host name or address, between dots 1…63 characters"),
+        (f'host = "{"ä" * 64}.org"', "a host name or address, between dots 1…63 characters"),
+        ('host = "a\\u0000"', "is not allowed; allowed is a host name or address"),
         ('host = "a"\nport = 0', "port = 0 is not allowed; allowed is 1…65535"),
         ('host = "a"\ntls = "yes"', "tls = 'yes' is not allowed; allowed is true or false"),
         ('host = "a"\nca_file = "/ca.pem"', "ca_file needs tls = true"),

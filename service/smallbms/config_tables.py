@@ -11,6 +11,7 @@ from smallbms.wording import refusal, span
 LYNX_IDS = range(0xA3E3, 0xA3E7 + 1)
 ABSOLUTE = r"^/"
 MQTT_PORT, MQTTS_PORT = 1883, 8883
+LABEL = 63  # the longest part of a host name
 
 
 def number(default: float | None, lowest: float, highest: float, unit: str = "", **more: Any) -> Any:
@@ -71,7 +72,7 @@ class DBusTable(Table):
 class MqttTable(Table):
     """[[mqtt]]: a broker that is told everything."""
 
-    host: str = Field(pattern=r"^[^\s/]+$", description="a host name or address")
+    host: str = Field(pattern=r"^[^\s/]+$", description=f"a host name or address, between dots 1…{LABEL} characters")
     port: int | None = number(None, 1, 65535)
     tls: bool = Field(default=False, description="true or false")
     ca_file: str | None = text(None, "a path from the root", ABSOLUTE)
@@ -84,6 +85,14 @@ class MqttTable(Table):
     commands: bool = Field(default=False, description="true or false")
     homeassistant: bool = Field(default=False, description="true or false")
     venus: bool = Field(default=False, description="true or false")
+
+    @field_validator("host")
+    @classmethod
+    def _askable(cls, host: str) -> str:
+        host.encode("idna")  # as a name server is asked; an error of it is a ValueError
+        if "\0" in host:
+            raise ValueError("no host name")
+        return host
 
     @property
     def port_used(self) -> int:

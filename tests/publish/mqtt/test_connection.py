@@ -103,10 +103,42 @@ async def test_a_host_that_swallows_everything_costs_a_while_and_no_more(tls: Tl
         hole.listen(0)
         if tls is None:  # one waits already: the next is not even accepted
             first = await dial("127.0.0.1", hole.getsockname()[1], None)
-        with pytest.raises(TimeoutError, match=r"does not answer within 0\.2 s"):
+        with pytest.raises(OSError, match=r"does not answer within 0\.2 s"):
             await dial("127.0.0.1", hole.getsockname()[1], tls, seconds=0.2)
         if tls is None:
             first.close()
+
+
+async def test_an_address_that_swallows_everything_does_not_hide_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as hole, socket.socket() as broker:
+        for one in (hole, broker):
+            one.bind(("127.0.0.1", 0))
+            one.listen(0)
+        first = await dial("127.0.0.1", hole.getsockname()[1])  # one waits already: the next is not even accepted
+
+        async def found(*_: object, **__: object) -> list[object]:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", one.getsockname()) for one in (hole, broker)]
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", found)
+        reached = await dial("two addresses", 1883, seconds=0.2)
+        assert reached.getpeername() == broker.getsockname()
+        for connection in (first, reached):
+            connection.close()
+
+
+@pytest.mark.parametrize("host", ["192.168.1..10", ".example.org", f"{'a' * 64}.org"])
+async def test_what_is_no_host_name_is_a_broker_that_cannot_be_had(host: str) -> None:
+    with pytest.raises(OSError, match="is no host name"):
+        await dial(host, 1883)
+
+
+async def test_a_name_that_no_certificate_bears_is_a_broker_that_cannot_be_had() -> None:
+    plain, other = socket.socketpair()
+    with plain, other:
+        plain.setblocking(False)
+        with pytest.raises(OSError, match="is no name in a certificate"):
+            await Tls(MqttTable(host="x", tls=True))(plain, ".example.org")
+        assert plain.fileno() < 0
 
 
 GREETING = bytes((0x20, 0x03, 0x00, 0x00, 0x00))  # CONNACK of MQTT 5: welcome

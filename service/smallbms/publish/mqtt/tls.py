@@ -29,6 +29,7 @@ class Tls:
         loop = asyncio.get_running_loop()
         secure: socket.socket = plain
         try:
+            host.encode("idna")  # wrap_socket would leave the socket open over it
             wrapped = self._context.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
             secure = wrapped
             while True:
@@ -42,6 +43,9 @@ class Tls:
         except ssl.SSLCertVerificationError as error:
             secure.close()
             raise ConnectionError(f"its certificate is not the trusted one: {error.verify_message}") from error
+        except ValueError as error:  # OpenSSL takes fewer names than name servers do
+            secure.close()
+            raise ConnectionError(f"{host} is no name in a certificate: {error}") from error
         except BaseException:
             secure.close()
             raise
