@@ -15,10 +15,10 @@ import pytest
 
 from core.bench_battery import BenchBattery, model
 from outputs.outputs_process import DEADLINE_S, Outputs
-from smallbms.core import engine
+from smallbms.core import engine, saving
 from smallbms.core.state import Snapshot
 from smallbms.loop import Loop
-from smallbms.memory import Memory
+from smallbms.memory import ENGINE, Memory
 from smallbms.model import BankSpec, Decision, DeviceIdentity, LinkHealth, Member
 from smallbms.settings import Settings
 from smallbms.store import Store
@@ -56,6 +56,7 @@ class System:
         }
         self.wire = Wire(self.batteries)
         self.heard: list[tuple[Snapshot, tuple[bool, bool]]] = []
+        self.kept: dict[str, dict[str, Any]] = {}
         self._outputs = outputs
         self.vbat_v: Callable[[], float | None] = lambda: None
         store = Store(outputs.folder / "state")
@@ -65,7 +66,7 @@ class System:
             settings=Settings(),
             identity=IDENTITY,
             store=store,
-            memory=Memory(store),
+            memory=Memory(self),
             outputs_path=str(outputs.socket),
             pins=outputs.pins,
             readable_before=readable_before,
@@ -80,6 +81,10 @@ class System:
         for name, value in changes.items():
             setattr(battery, name, value)
         self.loop.on_reading(number, battery.reading(asyncio.get_running_loop().time()))
+
+    def save(self, name: str, data: dict[str, Any], *, urgent: bool = False) -> None:
+        """What the next process would find."""
+        self.kept[name] = data
 
     @property
     def last(self) -> Snapshot:
@@ -312,5 +317,8 @@ async def test_a_new_version_is_healthy_once_all_that_were_read_before_are_read(
         begun = len(system.heard)
         await until(lambda: len(system.heard) >= begun + 3)
         assert system.last.outputs.update is UpdatePhase.RUNNING
+        assert saving.readable(system.kept[ENGINE]) >= {1, 2}, "a second start of it must read them all too"
         system.read(2)
         await until(lambda: system.last.outputs.update is UpdatePhase.NONE)
+        system.loop.keep_all()
+        assert saving.readable(system.kept[ENGINE]) == {1, 2, 3}

@@ -140,7 +140,7 @@ class Loop:
 
     def keep_all(self) -> None:
         """Hand the newest state to the store, before the end."""
-        self._memory.keep(self._state, time.time(), now=True)
+        self._memory.keep(self._state, time.time(), self._unproven(), now=True)
 
     async def run(self) -> None:
         """Step when something is new, at the engine's own deadline, and at least every 0.5 s, until cancelled.
@@ -218,11 +218,15 @@ class Loop:
             if event.kind in _LOUD:
                 _log.warning("%s %s: %s", event.kind, event.code, event.text)
             self._store.log(event_record(event))
-        self._memory.keep(self._state, wall_s)
+        self._memory.keep(self._state, wall_s, self._unproven())
         if any(isinstance(change, Acknowledge) for change in changes):
             self.outputs.acknowledge_soon()
         if self._newcomer and self._pins.now.update in OPEN_UPDATE and self._is_healthy(decision):
             self.outputs.healthy_soon(self.identity.version)
+
+    def _unproven(self) -> frozenset[int]:
+        """What the version of before could read counts until an update is closed, however often we are started."""
+        return self._readable_before if self._newcomer else frozenset()
 
     def _is_healthy(self, decision: Decision) -> bool:
         """Every battery that was readable before an update has been read."""

@@ -36,15 +36,17 @@ class Memory:
         self._saved_at_s: float | None = None
         self._soc_pct: float | None = None
 
-    def keep(self, state: EngineState, wall_s: float, *, now: bool = False) -> None:
-        """After each step; `now` without regard to what is due."""
+    def keep(
+        self, state: EngineState, wall_s: float, readable_before: frozenset[int] = frozenset(), *, now: bool = False
+    ) -> None:
+        """After each step; `now` without regard to what is due. `readable_before`: see saving.saved."""
         soc_pct, now_s = state.soc.soc_pct, state.last_s
         urgent = state.urgent != self._urgent or (soc_pct is None) is not (self._soc_pct is None)
         moved = soc_pct is not None and self._soc_pct is not None and abs(soc_pct - self._soc_pct) >= SAVE_PCT
         due = self._saved_at_s is None or now_s - self._saved_at_s >= SAVE_S
         if now or urgent or moved or due:
             self._urgent, self._saved_at_s, self._soc_pct = state.urgent, now_s, soc_pct
-            self._store.save(ENGINE, saving.saved(state, wall_s), urgent=True)
+            self._store.save(ENGINE, saving.saved(state, wall_s, readable_before), urgent=True)
 
     def keep_settings(self, settings: Settings) -> None:
         self._store.save(SETTINGS, dict(to_json(settings)), urgent=True)

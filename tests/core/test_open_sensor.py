@@ -125,3 +125,18 @@ def test_a_sensor_that_opens_right_after_it_tripped_is_waited_for() -> None:
     rig.battery.temperatures_c = [None, 25.0]
     rig.advance(30.0)
     assert rig.codes() == {ReasonCode.CHARGE_COLD}
+
+
+@EVERY_ROW
+def test_the_only_sensor_of_a_bank_may_die_for_good(code: ReasonCode, bad_c: float) -> None:
+    rig = Rig().start()
+    rig.battery.temperatures_c = [bad_c]
+    rig.advance(10.0)
+    rig.battery.temperatures_c = [None]
+    rig.advance(600.0, step=5.0)
+    assert code in rig.codes()
+    rig.step(Acknowledge())
+    rig.advance(10.0)
+    assert code not in rig.codes()
+    assert rig.allowed == (False, True)
+    assert rig.codes() == {ReasonCode.TEMPERATURE_UNREAD}

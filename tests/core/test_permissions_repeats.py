@@ -232,3 +232,19 @@ def test_a_pause_of_a_line_breaks_the_row_of_good_readings() -> None:
     assert rig.allowed == (False, False)
     rig.advance(0.5)
     assert rig.allowed == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("off_s", "wall_error_s", "third"), [(0.0, 0.0, True), (7200.0, 0.0, False), (0.0, -7200.0, True)]
+)
+def test_trips_grow_old_while_nothing_runs(off_s: float, wall_error_s: float, third: bool) -> None:
+    rig = Rig().start()
+    for _ in range(3):
+        rig.restart(off_s=off_s, wall_error_s=wall_error_s)
+        rig.step()
+        rig.battery.current_a = -250.0
+        rig.advance(11.0)
+        held = "being the third time" in rig.reason(ReasonCode.OVER_CURRENT).text
+        rig.battery.current_a = 0.0
+        rig.advance(70.0)
+    assert held is third

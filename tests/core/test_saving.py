@@ -314,6 +314,14 @@ def test_the_readable_batteries_are_kept() -> None:
         assert saving.readable(broken) == frozenset()
 
 
+def test_what_an_update_has_to_read_yet_is_kept_as_readable() -> None:
+    lost = Rig(2)
+    lost.each(answers=False)
+    lost.step()
+    kept = saving.saved(lost.state, lost.wall_s, frozenset({2}))
+    assert saving.readable(kept) == {2}
+
+
 @pytest.mark.parametrize("soc_pct", [0.0, 42.0, 100.0])
 def test_an_soc_at_either_end_is_kept_and_uncertain(soc_pct: float) -> None:
     rig = Rig().start()

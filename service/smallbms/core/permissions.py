@@ -91,7 +91,7 @@ def _while_raised(row: Row, view: View, before: Latch | None, finding: Finding, 
 
 def _while_tripped(row: Row, view: View, before: Latch, finding: Finding | None, verdict: Verdict) -> Latch | None:
     """Still tripped, or released; whoever breaches again starts the wait anew."""
-    latch = _unheld(row, view, before)
+    latch = _in_force(row, view, _unheld(row, view, before))
     if row.unwell is not None:
         latch = replace(latch, unwell=row.unwell(view, latch))
     if finding is not None:
@@ -111,6 +111,12 @@ def _while_tripped(row: Row, view: View, before: Latch, finding: Finding | None,
         return latch
     verdict.changed.append((row, latch, False))
     return released(latch, row.repeat, view.now_s)
+
+
+def _in_force(row: Row, view: View, latch: Latch) -> Latch:
+    """With the limit of now: a person may have moved it because of this very trip."""
+    limit = row.limit(view) if row.limit else latch.finding.limit
+    return latch if limit == latch.finding.limit else replace(latch, finding=replace(latch.finding, limit=limit))
 
 
 def _unheld(row: Row, view: View, latch: Latch) -> Latch:

@@ -36,6 +36,7 @@ class Row:
     `text` says what is wrong, `back` when the permission returns. `starting_at_once`: without delay
     while the bank is unproven. `gate`: may postpone a trip. `mark`: a figure to keep with the trip. `unwell`: where it
     is not over yet, of the places that the latch knows and those seen now; it does not release while there are any.
+    `limit`: the limit in force, where it may have moved since the trip.
     """
 
     name: str
@@ -55,9 +56,12 @@ class Row:
     persisted: bool = False
     mark: Callable[[View], float] = lambda view: 0.0
     unwell: Callable[[View, Latch], frozenset[Place]] | None = None
+    limit: Callable[[View], float] | None = None
 
 
 _OVER_CURRENT_REPEAT = Repeat(window_s=900.0, hold_s=900.0)
+_CHARGE_COLD_C, _CHARGE_HOT_C = attrgetter("limits.charge_cold_c"), attrgetter("limits.charge_hot_c")
+_DISCHARGE_COLD_C, _DISCHARGE_HOT_C = attrgetter("limits.discharge_cold_c"), attrgetter("limits.discharge_hot_c")
 _C, _D, _B = Direction.CHARGE, Direction.DISCHARGE, Direction.BOTH
 
 # fmt: off
@@ -72,23 +76,23 @@ ROWS: tuple[Row, ...] = (
         text="battery {battery} cell {cell} at {value:.3f} V, the limit is {limit:.2f} V: recharge at once",
         back="every cell at {low_release:.2f} V or more for 60 s{held}"),
     Row(name="charge_cold", code=ReasonCode.CHARGE_COLD, blocks=_C,
-        probe=breaches.cold(lambda v: v.limits.charge_cold_c), delay_s=5.0, starting_at_once=True,
-        release=releases.temperature_read, unwell=releases.not_warm, persisted=True,
+        limit=_CHARGE_COLD_C, probe=breaches.cold(_CHARGE_COLD_C), delay_s=5.0, starting_at_once=True,
+        release=releases.every_battery, unwell=releases.not_warm, persisted=True,
         text="battery {battery} at {value:.1f} °C, no charging below {limit:g} °C",
         back="{warm:g} °C or more{unread}"),
     Row(name="charge_hot", code=ReasonCode.CHARGE_HOT, blocks=_C,
-        probe=breaches.hot(lambda v: v.limits.charge_hot_c), delay_s=5.0, starting_at_once=True,
-        release=releases.temperature_read, unwell=releases.not_cool, persisted=True,
+        limit=_CHARGE_HOT_C, probe=breaches.hot(_CHARGE_HOT_C), delay_s=5.0, starting_at_once=True,
+        release=releases.every_battery, unwell=releases.not_cool, persisted=True,
         text="battery {battery} at {value:.1f} °C, no charging above {limit:g} °C",
         back="{cool:g} °C or less{unread}"),
     Row(name="discharge_cold", code=ReasonCode.DISCHARGE_COLD, blocks=_D,
-        probe=breaches.cold(lambda v: v.limits.discharge_cold_c), delay_s=5.0, starting_at_once=True,
-        release=releases.temperature_read, unwell=releases.not_warm, persisted=True,
+        limit=_DISCHARGE_COLD_C, probe=breaches.cold(_DISCHARGE_COLD_C), delay_s=5.0, starting_at_once=True,
+        release=releases.every_battery, unwell=releases.not_warm, persisted=True,
         text="battery {battery} at {value:.1f} °C, no discharging below {limit:g} °C",
         back="{warm:g} °C or more{unread}"),
     Row(name="discharge_hot", code=ReasonCode.DISCHARGE_HOT, blocks=_D,
-        probe=breaches.hot(lambda v: v.limits.discharge_hot_c), delay_s=5.0, starting_at_once=True,
-        release=releases.temperature_read, unwell=releases.not_cool, persisted=True,
+        limit=_DISCHARGE_HOT_C, probe=breaches.hot(_DISCHARGE_HOT_C), delay_s=5.0, starting_at_once=True,
+        release=releases.every_battery, unwell=releases.not_cool, persisted=True,
         text="battery {battery} at {value:.1f} °C, no discharging above {limit:g} °C",
         back="{cool:g} °C or less{unread}"),
     Row(name="temperature_unread", code=ReasonCode.TEMPERATURE_UNREAD, blocks=_C, probe=breaches.temperature_unread,

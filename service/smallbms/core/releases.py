@@ -67,8 +67,9 @@ def sensors(view: View) -> Iterator[tuple[Place, float]]:
                     yield (b.number, number), value
 
 
-def temperature_read(view: View, latch: Latch) -> bool:
-    return view.bank.temperature_min is not None and _every_battery(view)
+def every_battery(view: View, latch: Latch) -> bool:
+    """For what `unwell` follows sensor by sensor: one that is not read holds it there."""
+    return _every_battery(view)
 
 
 not_warm = _outside(lambda value, limit: value >= limit + COLD_RELEASE_C)

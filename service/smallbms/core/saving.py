@@ -5,7 +5,7 @@ Monotonic instants mean nothing to the next process: they are kept as how long a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from math import inf
 from typing import Any
@@ -17,7 +17,7 @@ from smallbms.core.engine import begin
 from smallbms.core.latch import Finding, Latch
 from smallbms.core.limits import LimitsMemory, Phase
 from smallbms.core.reasons import ROWS, Row
-from smallbms.core.soc import SocMemory, own_counts, own_pct
+from smallbms.core.soc import SocMemory, own, own_counts
 from smallbms.core.state import EngineState
 from smallbms.core.updates import UpdateMemory
 from smallbms.model import ErrorStamp, History
@@ -31,8 +31,8 @@ _KEPT = {row.name: row for row in ROWS if row.persisted or row.repeat}
 Json = dict[str, Any]
 
 
-def saved(state: EngineState, wall_s: float) -> Json:
-    """What the store keeps of the engine's memory."""
+def saved(state: EngineState, wall_s: float, readable_before: frozenset[int] = frozenset()) -> Json:
+    """What the store keeps of the engine's memory; `readable_before` are batteries that an update has to read yet."""
     now_s = state.last_s
     return {
         "wall_s": wall_s,
@@ -45,7 +45,7 @@ def saved(state: EngineState, wall_s: float) -> Json:
         "soc": {
             "soc_pct": state.soc.soc_pct,
             "ever_synchronised": state.soc.ever_synchronised,
-            "own_pct": dict(own_pct(state.soc)),
+            "own": dict(own(state.soc)),
             "counts": {
                 key: [count.charge_ah, count.charge_time_s, now_s - count.at_s]
                 for key, count in own_counts(state.soc).items()
@@ -63,7 +63,7 @@ def saved(state: EngineState, wall_s: float) -> Json:
         },
         "floating": state.limits.phase is Phase.FLOAT,
         "update": {"phase": state.update.phase.value, "failed": state.update.failed},
-        "readable": sorted(b.battery.number for b in state.batteries.values() if b.battery.online),
+        "readable": sorted(readable_before.union(_online(state))),
         "last_errors": [asdict(stamp) for stamp in state.last_errors],
     }
 
@@ -77,6 +77,10 @@ def restored(data: Mapping[str, Any], now_s: float, wall_s: float) -> tuple[Engi
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             notices.append(f"stored {name} cannot be read ({type(error).__name__}: {error}): it starts anew")
     return state, tuple(notices)
+
+
+def _online(state: EngineState) -> Iterator[int]:
+    return (memory.battery.number for memory in state.batteries.values() if memory.battery.online)
 
 
 def readable(data: Mapping[str, Any]) -> frozenset[int]:
@@ -125,16 +129,17 @@ def _flag(value: object) -> bool:
 
 
 def _latches(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: float) -> EngineState:
+    off_s = _off_s(data, wall_s)
     latches: dict[str, dict[int, Latch]] = {}
     for item in data["latches"]:
         row = _KEPT.get(item["row"])
         if row is not None:
             key = _count(item["key"]) if row.per_battery else 0
-            latches.setdefault(row.name, {})[key] = _latch(row, item, now_s)
+            latches.setdefault(row.name, {})[key] = _latch(row, item, now_s, off_s)
     return replace(state, latches=latches)
 
 
-def _latch(row: Row, item: Mapping[str, Any], now_s: float) -> Latch:
+def _latch(row: Row, item: Mapping[str, Any], now_s: float, off_s: float) -> Latch:
     found = item["finding"]
     return Latch(
         finding=Finding(
@@ -145,7 +150,7 @@ def _latch(row: Row, item: Mapping[str, Any], now_s: float) -> Latch:
         ),
         tripped=_flag(item["tripped"]) and row.persisted,
         since_s=now_s - _number(item["tripped_for_s"], 0.0),
-        trips=tuple(now_s - _number(ago_s, 0.0) for ago_s in item["trips_ago_s"]),
+        trips=tuple(now_s - off_s - _number(ago_s, 0.0) for ago_s in item["trips_ago_s"]),
         held=_flag(item["held"]),
         charged_ah=_number(item["charged_ah"], 0.0),
         mark=_number(item["mark"]),
@@ -164,7 +169,7 @@ def _soc(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: floa
             soc_pct=pct,
             state=SocState.UNKNOWN if pct is None else SocState.UNCERTAIN,
             ever_synchronised=_flag(soc["ever_synchronised"]),
-            restored_pct={str(k): _number(v) for k, v in soc["own_pct"].items()},
+            restored_own={str(k): _number(v) for k, v in soc["own"].items()},
             restored_counts=_counts(soc.get("counts", {}), now_s, wall_s - _number(data["wall_s"])),
         ),
     )
@@ -184,10 +189,15 @@ def _history(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: 
     as the clock can be believed."""
     kept = data["history"]
     page = History(**{f.name: _mark(kept["page"].get(f.name, f.default), f.default) for f in fields(History)})
-    off_s = wall_s - _number(data["wall_s"])
-    if page.since_full_s is not None and 0.0 <= off_s <= LONGEST_OFF_S:
-        page = replace(page, since_full_s=page.since_full_s + off_s)
+    if page.since_full_s is not None:
+        page = replace(page, since_full_s=page.since_full_s + _off_s(data, wall_s))
     return replace(state, history=history.resumed(page, below=_flag(kept["below"]), empty=_flag(kept["empty"])))
+
+
+def _off_s(data: Mapping[str, Any], wall_s: float) -> float:
+    """How long nothing ran; 0 with a clock that cannot be believed."""
+    off_s = wall_s - _number(data["wall_s"])
+    return off_s if 0.0 <= off_s <= LONGEST_OFF_S else 0.0
 
 
 def _mark(value: object, default: object) -> Any:

@@ -8,6 +8,7 @@ from math import exp, inf
 
 from smallbms.core import counters
 from smallbms.core.counters import Count
+from smallbms.core.plausibility import LOST_S
 from smallbms.frozen import frozen
 from smallbms.model import Bank, Battery
 from smallbms.settings import Settings
@@ -15,6 +16,7 @@ from smallbms.words import SocState
 
 CHARGE_EFFICIENCY = 0.995
 GAP_S = 30.0  # longer: not integrated at the last current
+HEARD_S = 2 * LOST_S  # before a count: a battery that was read since has a part in it
 SMOOTHING_S = 25.0
 STILL_FULL_PCT = 99.0  # a battery that is kept full is not filled anew
 DISCHARGE_LIMIT_C = 0.005  # a sync needs I ≥ −0.5 % of capacity
@@ -24,9 +26,9 @@ DISCHARGING_A = 0.05
 
 @frozen
 class SocMemory:
-    """`restored_pct`: what each battery had last said of itself before the restart, by identity and kind of figure;
-    `seen`: the batteries of the last count; `restored_counts`: what their own counters had shown. Only the change of
-    those figures is ever used.
+    """`seen`: the batteries of the last count. Until there is one: `restored_own`, what each battery had said of itself
+    at the last count before the restart, by identity and kind of figure, and `restored_counts`, what its own counter
+    had shown. Only the change of those figures is ever used.
 
     `charged_since_s`: since when the conditions of a synchronisation hold; `full`: they have held for the detection
     time; `kept_full`: never under STILL_FULL_PCT since the last synchronisation.
@@ -40,7 +42,7 @@ class SocMemory:
     full: bool = False
     kept_full: bool = False
     ever_synchronised: bool = False
-    restored_pct: Mapping[str, float] = field(default_factory=dict)
+    restored_own: Mapping[str, float] = field(default_factory=dict)
     restored_counts: Mapping[str, Count] = field(default_factory=dict)
     seen: tuple[Battery, ...] = ()
 
@@ -61,7 +63,7 @@ def count(memory: SocMemory, bank: Bank, now_s: float, *, by_shunt: bool = False
     if counted_at_s is None or smoothed_a is None or now_s - counted_at_s > GAP_S:  # a restart is a gap
         charged_since_s = None
         moved_ah = counters.moved_since_ah(own_counts(memory), bank)
-        bridged_pct = _bridged(soc_pct, own_pct(memory), _own_pct(bank.batteries))
+        bridged_pct = _bridged(soc_pct, own(memory), bank.batteries)
         soc_pct = bridged_pct if moved_ah is None else _moved(soc_pct, moved_ah, capacity_ah)
         state = SocState.UNKNOWN if soc_pct is None else SocState.UNCERTAIN
         smoothed_a = current_a
@@ -80,20 +82,27 @@ def count(memory: SocMemory, bank: Bank, now_s: float, *, by_shunt: bool = False
         full=memory.full and charged_since_s is not None,
         kept_full=memory.kept_full and soc_pct is not None and soc_pct >= STILL_FULL_PCT,
         ever_synchronised=memory.ever_synchronised,
-        restored_pct=memory.restored_pct,
-        restored_counts=memory.restored_counts,
         seen=bank.batteries,
     )
 
 
-def own_pct(memory: SocMemory) -> Mapping[str, float]:
-    """What each battery last said of itself."""
-    return {**memory.restored_pct, **_own_pct(memory.seen)}
+def own(memory: SocMemory) -> Mapping[str, float]:
+    """What each battery said of itself at the last count: Ah where it gives them, else its SoC; the two are never
+    compared. One that had been lost for long says nothing: others were counted in its place."""
+    if memory.counted_at_s is None:
+        return memory.restored_own
+    return {key: value for key, value, _ in map(_figure, _heard(memory)) if value is not None}
 
 
 def own_counts(memory: SocMemory) -> Mapping[str, Count]:
-    """What the counter of each battery last showed."""
-    return {**memory.restored_counts, **counters.counts(memory.seen)}
+    """What the counter of each battery showed at the last count."""
+    return memory.restored_counts if memory.counted_at_s is None else counters.counts(_heard(memory))
+
+
+def _heard(memory: SocMemory) -> list[Battery]:
+    """The batteries that were read shortly before the last count, though some may have fallen silent just then."""
+    oldest_s = (memory.counted_at_s or 0.0) - HEARD_S
+    return [battery for battery in memory.seen if battery.valid_at_s >= oldest_s]
 
 
 @frozen
@@ -169,18 +178,14 @@ def time_to_go_s(memory: SocMemory, floor_pct: float, capacity_ah: float | None)
     return min(int(min(seconds, TIME_TO_GO_MAX_S) // 60 * 60), TIME_TO_GO_MAX_S)
 
 
-def _own_pct(batteries: tuple[Battery, ...]) -> dict[str, float]:
-    """Each battery's own opinion: of its Ah where it gives them, else its SoC; the two are never compared."""
-    own = {}
-    for battery in batteries:
-        reading = battery.reading
-        if reading is None or not battery.online:
-            continue
-        if reading.remaining_ah is not None and battery.model is not None:
-            own[f"{reading.identity.key} Ah"] = 100.0 * reading.remaining_ah / battery.model.capacity_ah
-        elif reading.soc_pct is not None:
-            own[f"{reading.identity.key} SoC"] = reading.soc_pct
-    return own
+def _figure(battery: Battery) -> tuple[str, float | None, float]:
+    """A battery's own opinion: whose and of which kind, how much, and the SoC (%) of one of it."""
+    reading = battery.reading
+    if reading is None:
+        return "", None, 0.0
+    if reading.remaining_ah is not None and battery.model is not None:
+        return f"{reading.identity.key} Ah", reading.remaining_ah, 100.0 / battery.model.capacity_ah
+    return f"{reading.identity.key} SoC", reading.soc_pct, 1.0
 
 
 def _first(memory: SocMemory, bank: Bank) -> SocMemory:
@@ -199,8 +204,10 @@ def _moved(soc_pct: float | None, moved_ah: float, capacity_ah: float) -> float 
     return min(100.0, max(0.0, soc_pct + 100.0 * kept_ah / capacity_ah))
 
 
-def _bridged(soc_pct: float | None, before: Mapping[str, float], after: Mapping[str, float]) -> float | None:
-    moved = [pct - before[key] for key, pct in after.items() if key in before]
-    if soc_pct is None or not moved:
+def _bridged(soc_pct: float | None, before: Mapping[str, float], batteries: tuple[Battery, ...]) -> float | None:
+    """Moved as the batteries say, in the mean of those that say it, before and now."""
+    figures = map(_figure, [battery for battery in batteries if battery.online])
+    moved_pct = [(value - before[key]) * share for key, value, share in figures if value is not None and key in before]
+    if soc_pct is None or not moved_pct:
         return soc_pct
-    return min(100.0, max(0.0, soc_pct + sum(moved) / len(moved)))
+    return min(100.0, max(0.0, soc_pct + sum(moved_pct) / len(moved_pct)))
