@@ -23,7 +23,9 @@ ID = TOLD + """[ -e "{state}/user" ]\n"""
 USERADD = TOLD + """touch "{state}/user"\n"""
 USERDEL = TOLD + """rm "{state}/user"\n"""
 GETENT = TOLD + """[ "$2" != i2c ]\n"""
-UDEVADM = TOLD + """cat "{state}/properties" 2>/dev/null\n"""
+UDEVADM = (
+    TOLD + """for last; do :; done\ncat "{state}/${{last##*/}}" 2>/dev/null || cat "{state}/properties" 2>/dev/null\n"""
+)
 
 PROGRAMS = {
     "systemctl": SYSTEMCTL,

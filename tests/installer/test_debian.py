@@ -170,6 +170,37 @@ def test_an_adapter_gets_a_name_that_stays(
     assert not (layout.root / names.RULES).exists()
 
 
+def cp2102(path: str, serial: str = "0001") -> str:
+    return f"ID_SERIAL_SHORT={serial}\nID_VENDOR_ID=10c4\nID_MODEL_ID=ea60\nID_USB_INTERFACE_NUM=00\nID_PATH={path}\n"
+
+
+@pytest.mark.parametrize("used", ["01", "0"])
+def test_adapters_with_one_serial_number_are_named_by_their_sockets(
+    layout: Layout, programs: DebianPrograms, used: str
+) -> None:
+    """Whoever is plugged in counts, used or not: it could be the first that the rule meets after a reboot."""
+    layout.configuration.parent.mkdir(parents=True)
+    layout.configuration.write_text("".join(f'[[battery]]\nport = "/dev/ttyUSB{number}"\n' for number in used))
+    (layout.root / "dev").mkdir()
+    for number, properties in enumerate((cp2102("pci-1"), cp2102("pci-2"), cp2102("pci-3", "0002"))):
+        (programs.state / f"ttyUSB{number}").write_text(properties)
+        (layout.root / f"dev/ttyUSB{number}").touch()
+    names.give(layout)
+    rules = {
+        "0": 'SUBSYSTEM=="tty", ENV{ID_PATH}=="pci-1", SYMLINK+="smallbms/battery1"\n',
+        "1": 'SUBSYSTEM=="tty", ENV{ID_PATH}=="pci-2", SYMLINK+="smallbms/battery2"\n',
+    }
+    assert (layout.root / names.RULES).read_text() == "".join(rules[number] for number in used)
+
+
+def test_one_that_nothing_tells_from_another_gets_no_name(layout: Layout, programs: DebianPrograms) -> None:
+    layout.configuration.parent.mkdir(parents=True)
+    layout.configuration.write_text('[[battery]]\nport = "/dev/ttyUSB0"\n[[battery]]\nport = "/dev/ttyUSB1"\n')
+    (programs.state / "properties").write_text(cp2102("pci-1"))  # two ports of one interface
+    assert names.give(layout) == {}
+    assert not (layout.root / names.RULES).exists()
+
+
 def test_an_adapter_that_is_not_there_gets_none(layout: Layout, programs: DebianPrograms) -> None:
     layout.configuration.parent.mkdir(parents=True)
     layout.configuration.write_text(USB_PORTS)

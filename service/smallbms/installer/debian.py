@@ -160,7 +160,7 @@ def _name(layout: Layout, console: Console) -> None:
     for port, name in named.items():
         console.say(f"{port} is now {name} too: write that into {layout.configuration}")
     for port in names.unstable(layout).keys() - named.keys():
-        console.say(f"{port} is not plugged in: its name may change; see /dev/serial/by-path/")
+        console.say(f"{port} is not there, or like another: its name may change; see /dev/serial/by-path/")
 
 
 def _start(layout: Layout) -> None:

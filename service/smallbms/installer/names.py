@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from smallbms.installer import disk, ports
 from smallbms.installer.layout import Layout
@@ -22,11 +23,12 @@ def unstable(layout: Layout) -> dict[str, str]:
 def give(layout: Layout) -> Mapping[str, str]:
     """Write a rule for each adapter that is plugged in now; the ports that have a second name from now on."""
     rules, named = [], {}
-    for port, name in unstable(layout).items():
-        properties = _properties(port)
-        keys = next((keys for keys in _KEYS if keys[0] in properties), ())
-        if keys:
-            matches = "".join(f', ENV{{{key}}}=="{properties[key]}"' for key in keys if key in properties)
+    wanted = unstable(layout)
+    plugged = {port: _properties(port) for port in sorted({*wanted, *_plugged_in(layout)})}
+    for port, name in wanted.items():
+        others = [properties for other, properties in plugged.items() if other != port]
+        matches = next((match for keys in _KEYS if (match := _match(plugged[port], keys, others))), "")
+        if matches:
             rules.append(f'SUBSYSTEM=="tty"{matches}, SYMLINK+="{name}"\n')
             named[port] = f"/dev/{name}"
     if rules:
@@ -41,6 +43,21 @@ def take_back(layout: Layout) -> None:
     """Remove the rules."""
     (layout.root / RULES).unlink(missing_ok=True)
     _apply()
+
+
+def _plugged_in(layout: Layout) -> Iterator[str]:
+    """Every adapter, of the configuration or not: a rule for one must not fit another."""
+    for prefix in UNSTABLE:
+        for path in (layout.root / "dev").glob(f"{Path(prefix).name}*"):
+            yield f"/dev/{path.name}"
+
+
+def _match(properties: Mapping[str, str], keys: Sequence[str], others: Iterable[Mapping[str, str]]) -> str:
+    """What a rule asks by these keys; "" where it is not known or fits another adapter: many have the serial 0001."""
+    asked = {key: properties[key] for key in keys if key in properties}
+    if keys[0] not in asked or any(asked.items() <= other.items() for other in others):
+        return ""
+    return "".join(f', ENV{{{key}}}=="{value}"' for key, value in asked.items())
 
 
 def _properties(port: str) -> dict[str, str]:
