@@ -125,7 +125,7 @@ def test_a_simulated_bank_needs_no_wire() -> None:
         (SMALLEST, "host_current_a is not stated"),
         (batteries(2) + OUTPUTS, "neither [bank] series nor [vbat]"),
         (batteries(1, 'temperature = "none"') + OUTPUTS, "[[battery]] 1 has no cell temperature"),
-        (SMALLEST.replace("/dev/serial/by-id/usb-a", "/dev/ttyUSB0"), "may change its name: use /dev/serial/by-id/"),
+        (SMALLEST.replace("/dev/serial/by-id/usb-a", "/dev/ttyUSB0"), "its name: use /dev/serial/by-id/, or"),
         (
             BATTERY + '[outputs]\nkind = "simulated"\nstate_file = "/run/pins.json"\n'
             'charge_disconnect = { kind = "gpio", chip = "gpiochip0", line = 4 }\n',

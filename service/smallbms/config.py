@@ -45,6 +45,7 @@ from smallbms.wording import one_line
 
 TABLES = ("bank", "battery", "model", "outputs", "remote", "shunt", "vbat", "store", "service", "dbus", "mqtt")
 UNSTABLE_PORTS = ("/dev/ttyUSB", "/dev/ttyACM")
+LASTING_PORTS = "use /dev/serial/by-id/, or /dev/serial/by-path/ where adapters have no serial number of their own"
 
 
 @frozen
@@ -105,7 +106,7 @@ class Config:
             if isinstance(battery, SimulatedBattery):
                 said.append(f"[[battery]] {number} is simulated")
             elif isinstance(battery, SerialBattery) and battery.port.startswith(UNSTABLE_PORTS):
-                said.append(f"[[battery]] {number} port {battery.port} may change its name: use /dev/serial/by-id/")
+                said.append(f"[[battery]] {number} port {battery.port} may change its name: {LASTING_PORTS}")
         return tuple(said)
 
 

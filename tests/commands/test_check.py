@@ -50,6 +50,19 @@ async def test_what_is_missing_is_said(system: System, tmp_path: Path) -> None:
     assert "is valid" not in result.out
 
 
+async def test_two_names_of_one_port_are_a_fault(system: System, tmp_path: Path) -> None:
+    """Of two adapters without serial numbers, udev's name by-id leads to the one that was plugged in last."""
+    port = str(system.battery.cable.path)
+    (tmp_path / "by-id").symlink_to(port)
+    file = tmp_path / "smallbms.toml"
+    text = system.config() + f'[[battery]]\ndriver = "jbd"\nport = "{tmp_path}/by-id"\n'
+    file.write_text(text + f'[shunt]\ndriver = "ve.direct"\nport = "{tmp_path}/shunt"\n', encoding="utf-8")
+    (tmp_path / "shunt").symlink_to(port)
+    result = await run_command(tmp_path, "check", "--config", str(file))
+    assert result.status == FAULTY
+    assert f"{port} and {tmp_path}/by-id and {tmp_path}/shunt are one port, /dev/pts/" in result.out
+
+
 async def test_a_wrong_configuration_ends_with_its_faults(tmp_path: Path) -> None:
     file = tmp_path / "smallbms.toml"
     file.write_text("[bank]\nseries = 7\n[typo]\n", encoding="utf-8")

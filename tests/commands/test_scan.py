@@ -13,6 +13,7 @@ import pytest
 from integration.harness import Pack, System
 from integration.programs import Result, run_command, wait_for
 from smallbms.commands import scan as scanning
+from smallbms.commands import serial_ports
 from smallbms.emulators.daly import DalyBoard
 from smallbms.emulators.jbd import JbdBoard
 from smallbms.emulators.jk_pb import JkPbBoard
@@ -144,7 +145,7 @@ async def test_a_name_without_hardware_behind_it_is_not_asked(
     about: dict[str, str],
     asked: bool,
 ) -> None:
-    monkeypatch.setattr(scanning, "TTYS", str(tmp_path / "class"))
+    monkeypatch.setattr(serial_ports, "TTYS", str(tmp_path / "class"))
     port, folder = tmp_path / "ttyS9", tmp_path / "class" / "ttyS9"
     port.touch()
     folder.mkdir(parents=True)
@@ -157,13 +158,13 @@ async def test_a_name_without_hardware_behind_it_is_not_asked(
 async def test_a_port_is_named_by_what_lasts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(scanning, "LASTING_NAMES", f"{tmp_path}/by-id/*")
-    (tmp_path / "by-id").mkdir()
-    (tmp_path / "by-id" / "usb-A").symlink_to(tmp_path / "ttyUSB0")
+    monkeypatch.setattr(serial_ports, "BY_PATH", f"{tmp_path}/by-path")
+    (tmp_path / "by-path").mkdir()
+    (tmp_path / "by-path" / "usb-A").symlink_to(tmp_path / "ttyUSB0")
     async with adapters(tmp_path, {"ttyUSB0": JbdBoard(Pack().reading)}):
         arguments = Namespace(write=None, ports=[f"{tmp_path}/ttyUSB*"], ble=False, series=None, bus=None)
         assert await scanning.scan(arguments) == 0
-    assert f'port = "{tmp_path}/by-id/usb-A"\n' in capsys.readouterr().out
+    assert f'port = "{tmp_path}/by-path/usb-A"\n' in capsys.readouterr().out
 
 
 async def test_a_battery_that_a_service_reads_is_left_alone(tmp_path: Path) -> None:

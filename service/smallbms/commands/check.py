@@ -45,6 +45,7 @@ async def check(arguments: Namespace) -> int:
     config = load(Path(arguments.config), known_drivers()) if arguments.config else None
     if config is not None:
         _check_lines(config, report)
+        _check_same_ports(config, report)
         _check_i2c(config, report)
         _check_shunt(config, report)
         _check_bluetooth(config, report)
@@ -97,6 +98,19 @@ def _check_lines(config: Config, report: Report) -> None:
             report.faults.append(_too_slow(port, took))
         if not Path(port).exists():
             report.faults.append(f"{port} does not exist: is the adapter plugged in?")
+
+
+def _check_same_ports(config: Config, report: Report) -> None:
+    """Adapters without a serial number of their own share a name, which leads to one of them."""
+    named = [battery.port for battery in config.batteries if isinstance(battery, SerialBattery)]
+    if isinstance(config.shunt, VeDirectShunt):
+        named.append(config.shunt.port)
+    names: dict[str, list[str]] = {}
+    for port in dict.fromkeys(named):
+        names.setdefault(os.path.realpath(port), []).append(port)
+    for device, ports in names.items():
+        if len(ports) > 1:
+            report.faults.append(f"{' and '.join(ports)} are one port, {device}: each adapter needs a name of its own")
 
 
 def _check_i2c(config: Config, report: Report) -> None:

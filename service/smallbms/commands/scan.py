@@ -7,12 +7,12 @@ import glob
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from smallbms import drivers
 from smallbms.commands.check import SERIAL_PORTS, known_drivers, refuse_slow_lines
 from smallbms.commands.scan_file import summary, text
+from smallbms.commands.serial_ports import serial_ports
 from smallbms.config import parse
 from smallbms.errors import ConfigError, LinkError
 from smallbms.links.found import Found
@@ -29,9 +29,7 @@ from smallbms.places import runtime_candidates
 DONE, FAILED = 0, 1
 PINS_FILE = "pins.json"
 VENUS = "/opt/victronenergy"
-LASTING_NAMES = "/dev/serial/by-id/*"
 I2C_BUSES = "/dev/i2c-*"
-TTYS = "/sys/class/tty"
 MOST_S = LINE_S + 1.0
 SERIAL_STARTER = "/dev/serial-starter"
 STOP = f"{VENUS}/serial-starter/stop-tty.sh"
@@ -42,7 +40,7 @@ async def scan(arguments: Namespace) -> int:
     target = Path(arguments.write) if arguments.write else None
     if target is not None and target.exists():
         raise ConfigError(f"{target} exists and is not overwritten: choose another name")
-    ports = tuple(_ports(arguments.ports or SERIAL_PORTS))
+    ports = tuple(serial_ports(arguments.ports or SERIAL_PORTS))
     _say(f"Asking on {', '.join(ports) or 'no serial port: there is none'}; this takes up to {MOST_S:.0f} s.")
     searches = [_serial(port) for port in ports]
     if not arguments.ports:
@@ -93,28 +91,6 @@ def _judged(content: str, name: str) -> int:
     for warning in config.warnings():
         _say(f"CHECK: {warning}")
     return DONE
-
-
-def _ports(patterns: Iterable[str]) -> Iterator[str]:
-    """Every port once, by a name that lasts where it has one; but no UART that is not there."""
-    lasting = {os.path.realpath(path): path for path in sorted(glob.glob(LASTING_NAMES))}
-    devices: set[str] = set()
-    for pattern in patterns:
-        for path in sorted(glob.glob(pattern)):
-            device = os.path.realpath(path)
-            if device not in devices and not _absent(device):
-                devices.add(device)
-                yield lasting.get(device) or os.path.abspath(path)
-
-
-def _absent(device: str) -> bool:
-    """Whether a name in /dev has no hardware behind it."""
-    about = Path(TTYS, Path(device).name)
-    if not about.is_dir():
-        return False  # no tty of the kernel's list, as a pseudo-terminal
-    kind = about / "type"
-    unknown_uart = kind.exists() and kind.read_text(encoding="ascii").strip() == "0"
-    return unknown_uart or not (about / "device").exists()
 
 
 async def _serial(port: str) -> tuple[Found, ...]:
