@@ -14,7 +14,7 @@ import pytest
 
 from publish.mqtt.mosquitto import Mosquitto, broker, listening
 from smallbms.config_tables import MqttTable
-from smallbms.publish.mqtt.connection import BrokerError, Connection, Login, Message
+from smallbms.publish.mqtt.connection import BrokerError, Connection, Login, Message, RefusedError
 from smallbms.publish.mqtt.dial import dial
 from smallbms.publish.mqtt.tls import Tls
 
@@ -88,6 +88,16 @@ async def test_a_frozen_broker_never_fills_the_memory(tmp_path: Path) -> None:
         async with asyncio.timeout(10):
             while not connection.is_writable:
                 await asyncio.sleep(0.01)
+        connection.close()
+
+
+@pytest.mark.parametrize("topic", ["a" * 65_536, "a/#"])
+async def test_what_is_no_topic_is_refused_and_the_connection_stands(tmp_path: Path, topic: str) -> None:
+    async with broker(tmp_path) as one:
+        connection = await opened(one)
+        with pytest.raises(RefusedError, match="no MQTT"):
+            await connection.publish(Message(topic, b"1", qos=1))
+        await connection.publish(Message("us/x", b"1", qos=1))
         connection.close()
 
 

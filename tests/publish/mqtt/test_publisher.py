@@ -172,6 +172,23 @@ async def test_what_may_not_be_said_or_heard_leaves_the_rest_and_the_connection(
     assert {"event": 1} not in [{"event": slot.get("event")} for slot in log.slots.values()]
 
 
+async def test_a_wish_for_what_is_called_so_long_gets_no_answer_and_harms_nobody(tmp_path: Path) -> None:
+    """The topic of its answer would be longer than MQTT allows."""
+    faults: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: faults.append(context))
+    async with (
+        broker(tmp_path) as one,
+        listening(one.port, "device/#") as listener,
+        at_work(made(Log(), port=one.port, commands=True)),
+    ):
+        await listener.hears(f"{ROOT}/state")
+        for length in (65_535 - len(f"{ROOT}/set/"), 65, 64):
+            await asyncio.to_thread(listener.say, f"{ROOT}/set/" + "a" * length, b"1")
+        await listener.hears(f"{ROOT}/set/{'a' * 64}/result")
+        assert not listener.of(f"{ROOT}/set/{'a' * 65}/result")
+    assert faults == []
+
+
 async def test_a_broker_that_throws_us_out_is_asked_ever_more_seldom(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -181,3 +198,18 @@ async def test_a_broker_that_throws_us_out_is_asked_ever_more_seldom(
         await asyncio.sleep(3.0)
     assert caplog.text.count("no MQTT broker") <= 2
     assert caplog.text.count("connected to the MQTT broker") < 10
+
+
+async def test_what_a_new_broker_misses_while_it_was_never_there_is_told_after_a_restart(tmp_path: Path) -> None:
+    log = Log()
+    log.logged = [LoggedEvent(sequence=1, event={})]
+    made(log, newest=1)  # the first start, without the broker
+    log.logged.append(LoggedEvent(sequence=2, event={}))
+    [slot] = log.slots.values()
+    async with (
+        broker(tmp_path) as one,
+        listening(one.port, f"{ROOT}/event") as listener,
+        at_work(made(log, kept=slot, newest=2, port=one.port)),
+    ):
+        await listener.hears(f"{ROOT}/event")
+    assert listener.of(f"{ROOT}/event") == [b'{"id": "bms_SB0123456789-event-2"}']

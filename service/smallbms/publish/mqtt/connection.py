@@ -145,7 +145,11 @@ class Connection:
         """
         done: asyncio.Future[None] = self._loop.create_future()
         done.add_done_callback(_look)
-        info = self._client.publish(*message)
+        try:
+            info = self._client.publish(*message)
+        except ValueError as error:  # no topic, or too much: what others send, and we answer, ends nothing
+            done.set_exception(RefusedError(f"no MQTT: {error}"))
+            return done
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             done.set_exception(BrokerError(f"not sent: {info.rc.name}"))
         elif info.is_published():

@@ -31,9 +31,12 @@ class Notes:
     def __init__(self, shelf: Shelf, slot: str, kept: Mapping[str, Any] | None, *, newest: Mapping[Kind, int]) -> None:
         self._shelf = shelf
         self._slot = slot
+        new = kept is None
         kept = kept or {}
         self._marks = {kind: number if isinstance(number := kept.get(kind), int) else newest[kind] for kind in Kind}
         self.discovered = kept.get(_DISCOVERED) is True
+        if new:
+            self._save()  # so that it gets what comes while it is away, also after a restart
 
     def mark(self, kind: Kind) -> int:
         return self._marks[kind]

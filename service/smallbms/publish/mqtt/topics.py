@@ -25,6 +25,7 @@ STATE_EVERY_S = 1.0
 STATE_REPEAT_S = 10.0  # though nothing changed: who listens knows that we are well
 ANSWERS_KEPT = 100  # for a broker that takes nothing
 WISH_LIMIT = 4096  # bytes
+NAME_LIMIT = 64  # characters: nothing of ours is called so, and an answer's topic would be longer than MQTT allows
 ONLINE, OFFLINE = b"online", b"offline"
 
 
@@ -129,7 +130,7 @@ class OwnTopics:
                 self.begin()
             return
         root, _, name = message.topic.rpartition("/")
-        if not self._commands or root != f"{self.root}/set" or message.retain:
+        if not self._commands or root != f"{self.root}/set" or message.retain or len(name) > NAME_LIMIT:
             return
         try:
             wish = wish_in(name, message.payload)
