@@ -37,9 +37,9 @@ class Stage:
         self.rig.advance(seconds)
         self.mirror.show(snapshot_of(self.rig), self.now_s)
 
-    def asks(self, topic: str, payload: object = None) -> None:
+    def asks(self, topic: str, payload: object = None, *, retain: bool = False) -> None:
         data = payload if isinstance(payload, bytes) else b"" if payload is None else json.dumps(payload).encode()
-        self.mirror.received(Message(topic, data), self.now_s)
+        self.mirror.received(Message(topic, data, retain=retain), self.now_s)
 
     def heard(self) -> dict[str, Any]:
         """All that is said now."""
@@ -135,6 +135,13 @@ def test_a_write_goes_through_the_door_and_comes_back(stage: Stage) -> None:
     heard = stage.heard()
     assert heard[f"{PLACE}/Settings/Battery/DischargeFloor"]["value"] == 20
     assert heard[f"{PLACE}/Mode"]["value"] == 4
+
+
+def test_a_write_that_the_broker_keeps_is_not_obeyed(stage: Stage) -> None:
+    """It would come again at each connection: at each the state of charge would be set."""
+    stage.asks(f"W/{ID}/battery/4/Settings/Battery/StateOfCharge", {"value": 100}, retain=True)
+    stage.asks(f"W/{ID}/battery/4/Mode", {"value": 4}, retain=True)
+    assert stage.changes == []
 
 
 @pytest.mark.parametrize(

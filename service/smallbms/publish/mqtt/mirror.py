@@ -89,14 +89,17 @@ class VenusMirror:
     # --- what clients ask -------------------------------------------------------------------------------------------
 
     def received(self, message: Message, now_s: float) -> None:
-        """A client asks to be kept alive or for values, or writes one; SettingsError for a refused write."""
+        """A client asks to be kept alive or for values, or writes one; SettingsError for a refused write.
+
+        A write that a broker keeps (retained) would come again at each connection: it is not obeyed.
+        """
         kind, _, rest = message.topic.partition(f"/{self._id}/")
         place = f"battery/{self._instance}"
         if kind == "R" and rest in ("keepalive", "system/0/Serial"):
             self._keep_alive(message.payload, now_s)
         elif kind == "R" and (rest == place or rest.startswith(f"{place}/")):
             self._read(rest.removeprefix(place))
-        elif kind == "W" and self._commands and rest.startswith(f"{place}/"):
+        elif kind == "W" and self._commands and not message.retain and rest.startswith(f"{place}/"):
             self._write(rest.removeprefix(place), message.payload)
 
     def _keep_alive(self, payload: bytes, now_s: float) -> None:
