@@ -118,9 +118,10 @@ def _components(snapshot: Snapshot, report: Report, root: str, *, commands: bool
     for sensor in (*_SENSORS, *_battery_sensors(report)):
         yield sensor.key, _sensor(sensor, root)
     for key, name, value, device_class in _FLAGS:
-        yield key, _flag(name, f"value_json.{value}", device_class, root)
+        yield key, _flag(name, _known(f"value_json.{value}"), device_class, root)
     for code in AlarmCode:
-        yield f"alarm_{code.name.lower()}", _flag(_ALARM_NAMES[code], f"'{code}' in value_json.alarms", "problem", root)
+        on_off = _on_off(f"'{code}' in value_json.alarms")
+        yield f"alarm_{code.name.lower()}", _flag(_ALARM_NAMES[code], on_off, "problem", root)
     for direction in ("charge", "discharge"):
         yield f"why_no_{direction}", _why(direction, root)
     if commands:
@@ -145,6 +146,15 @@ def _battery_sensors(report: Report) -> Iterator[_Sensor]:
 def _template(expression: str) -> str:
     """An expression of Jinja, as Home Assistant evaluates it over a Report."""
     return "{{ " + expression + " }}"
+
+
+def _on_off(expression: str) -> str:
+    return f"'ON' if {expression} else 'OFF'"
+
+
+def _known(value: str) -> str:
+    """Null becomes "None", which is an unknown state to Home Assistant: an output that cannot be read is not off."""
+    return f"none if {value} is none else {_on_off(value)}"
 
 
 def _available(root: str, *, live: bool) -> Component:
@@ -174,7 +184,7 @@ def _flag(name: str, expression: str, device_class: str | None, root: str) -> Co
     return {
         "p": "binary_sensor",
         "name": name,
-        "value_template": _template(f"'ON' if {expression} else 'OFF'"),
+        "value_template": _template(expression),
         "expire_after": EXPIRE_S,
         **({"device_class": device_class} if device_class else {}),
         **_available(root, live=False),

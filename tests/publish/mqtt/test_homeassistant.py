@@ -14,6 +14,7 @@ from core.bench_battery import Rig
 from publish.mqtt.mosquitto import broker, listening, wait_for
 from publish.mqtt.test_publisher import Log, at_work, made
 from publish.snapshots import snapshot_of
+from smallbms.model import OutputsReadBack
 from smallbms.publish.homeassistant import config_topic, discovery
 from smallbms.publish.report import report_of, to_json
 from smallbms.settings import ACTIONS, SETTINGS
@@ -87,6 +88,17 @@ def test_before_anything_is_read_everything_is_unknown_or_no() -> None:
     values = shown(rig)
     assert {values[key] for key in ("soc", "voltage", "current", "cell_min", "temperature_max")} == {"None"}
     assert (values["allow_to_charge"], values["allow_to_discharge"]) == ("OFF", "OFF")
+
+
+def test_an_output_that_cannot_be_read_is_unknown() -> None:
+    rig = Rig().start()
+    outputs = ("charge_disconnect", "load_disconnect")
+    rig.pins = OutputsReadBack(reachable=True, atc=True, atd=False)
+    values = shown(rig)
+    assert [values[key] for key in outputs] == ["ON", "OFF"]
+    rig.pins = OutputsReadBack()
+    values = shown(rig)
+    assert [values[key] for key in outputs] == ["None", "None"]
 
 
 async def test_home_assistant_hears_it_again_when_it_starts(tmp_path: Path) -> None:
