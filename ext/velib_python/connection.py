@@ -62,6 +62,7 @@ class Connection:
         self._serial = 0
         self._dropped = 0
         self._replies: dict[int, asyncio.Future[Message]] = {}
+        self._on_answer: dict[int, Handler] = {}  # of those calls whose caller must know what came behind the answer
         self._tasks: set[asyncio.Task[None]] = set()
         self._call_handler: Handler | None = None
         self._signal_handlers: dict[tuple[str | None, str | None], list[Handler]] = {}
@@ -123,9 +124,9 @@ class Connection:
 
     async def call(
         self, destination: str, path: str, interface: str, member: str, signature: str = "", *arguments: Any,
-        timeout_s: float = 10.0,
+        timeout_s: float = 10.0, on_answer: Handler | None = None,
     ) -> list[Any]:  # fmt: skip
-        """Call a method: the body of its reply.
+        """Call a method: the body of its reply; `on_answer` is given it, or the error, before what comes behind it.
 
         Raises DbusError (the peer's error), TimeoutError, ConnectionError, ValueError (arguments and signature differ).
         """
@@ -137,12 +138,15 @@ class Connection:
         serial = self._next_serial()
         reply: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._replies[serial] = reply
+        if on_answer:
+            self._on_answer[serial] = on_answer
         try:
             async with asyncio.timeout(timeout_s):
                 self._stream.write(message(MessageKind.CALL, serial, fields, body))
                 answer = await reply
         finally:
             del self._replies[serial]
+            self._on_answer.pop(serial, None)
         if answer.kind is MessageKind.ERROR:
             raise DbusError(answer.error_name or "", str(answer.body[0]) if answer.body else "")
         return answer.body
@@ -211,6 +215,8 @@ class Connection:
                 handler(received)
         elif (reply := self._replies.get(received.reply_serial or 0)) and not reply.done():
             reply.set_result(received)
+            if on_answer := self._on_answer.get(received.reply_serial or 0):
+                on_answer(received)
 
     def _called(self, call: Message) -> None:
         try:

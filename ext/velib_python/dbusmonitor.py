@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 class _Service:
     """What is known of one service; `values` hold each path's type and plain value."""
 
-    __slots__ = ("name", "owner", "paths", "scanned", "values")
+    __slots__ = ("answered", "later", "name", "owner", "paths", "scanned", "values")
 
     def __init__(self, name: str, owner: str, paths: Collection[str] | None) -> None:
         self.name = name
@@ -37,12 +37,20 @@ class _Service:
         self.paths = paths
         self.scanned = False
         self.values: dict[str, tuple[str, Any]] = {}
+        self.answered: set[str] = set()  # while it is read: paths whose answer has come, `/` for all
+        self.later: dict[str, Mapping[str, Any]] = {}  # what signals said of them since
 
     @property
     def instance(self) -> int | None:
         """The `/DeviceInstance`, None while there is none."""
         value = self.values.get(_INSTANCE_PATH, ("", None))[1]
         return value if isinstance(value, int) else None
+
+    def keep(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Keep what came behind an answer that is not taken yet; what came before it is in it."""
+        for path, properties in changes.items():
+            if "Value" in properties and not self.answered.isdisjoint((path, "/")):
+                self.later[path] = properties
 
     def take(self, path: str, properties: Mapping[str, Any]) -> bool:
         """Keep a path's value if it is watched: whether it is new."""
@@ -148,7 +156,7 @@ class DbusMonitor:
             return
         if self._services.get(service.name) is not service:
             return
-        for path, properties in items.items():
+        for path, properties in (items | service.later).items():
             service.take(path, properties)
         service.scanned = True
         if self._on_added:
@@ -161,24 +169,32 @@ class DbusMonitor:
                 await self._bus.add_signal_handler(self._items_changed, interface=BUS_ITEM, member=member, sender=name)
             self._heard.add(name)
 
-    async def _read_all(self, service: _Service) -> Mapping[str, Mapping[str, Any]]:
+    async def _read_all(self, service: _Service) -> dict[str, Mapping[str, Any]]:
         """All items by GetItems; where that is missing by GetValue, on each watched path or the root."""
         try:
-            (items,) = await self._bus.call(service.owner, "/", BUS_ITEM, "GetItems")
+            (items,) = await self._ask(service, "GetItems")
         except DbusError as error:
             if error.name not in (UNKNOWN_METHOD, UNKNOWN_OBJECT):
                 raise
         else:
-            return cast(Mapping[str, Mapping[str, Any]], items)
+            return cast(dict[str, Mapping[str, Any]], items)
+        service.answered.clear()
+        service.later.clear()
         if service.paths is None:
-            (root,) = await self._bus.call(service.owner, "/", BUS_ITEM, "GetValue")
+            (root,) = await self._ask(service, "GetValue")
             return {f"/{name}": {"Value": variant} for name, variant in root.value.items()}
-        found = {}
+        found: dict[str, Mapping[str, Any]] = {}
         for path in service.paths:
             with contextlib.suppress(DbusError):
-                (variant,) = await self._bus.call(service.owner, path, BUS_ITEM, "GetValue")
+                (variant,) = await self._ask(service, "GetValue", path)
                 found[path] = {"Value": variant}
         return found
+
+    async def _ask(self, service: _Service, member: str, path: str = "/") -> list[Any]:
+        """Call it; a change may come right behind the answer, and before whoever waits for that has its turn."""
+        return await self._bus.call(
+            service.owner, path, BUS_ITEM, member, on_answer=lambda _: service.answered.add(path)
+        )
 
     def _owner_changed(self, signal: Message) -> None:
         name, old_owner, new_owner = signal.body
@@ -191,8 +207,10 @@ class DbusMonitor:
     def _items_changed(self, signal: Message) -> None:
         changes = changed_items(signal)
         for service in list(self._services.values()):
-            # What comes before the answer to GetItems is in that answer.
-            if service.owner != signal.sender or not service.scanned:
+            if service.owner != signal.sender:
+                continue
+            if not service.scanned:
+                service.keep(changes)
                 continue
             changed = [path for path, properties in changes.items() if service.take(path, properties)]
             for path in changed:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from dbus_fast import Message, MessageType, Variant
 
 from private_bus import Connector, Peer, wait_for
-from velib_python.connection import Connection
+from velib_python._library import Message as Received
+from velib_python._marshal import Variant as Typed
+from velib_python._marshal import marshal
+from velib_python._tree import BUS_ITEM, ITEMS_SIGNATURE
+from velib_python.connection import UNKNOWN_METHOD, UNKNOWN_OBJECT, Connection, signal_fields
 from velib_python.dbusmonitor import DbusMonitor, Tree
+from velib_python.errors import DbusError
 from velib_python.vedbus import VeDbusService
 
 BATTERY = "com.victronenergy.battery.one"
@@ -137,6 +143,57 @@ async def test_a_service_without_get_items(bus: Connection, peer: Peer, tree: Tr
     )
     await peer.bus.send(signal)
     await wait_for(lambda: seen.events[1:] == [("value", name, "/Soc", 13)])
+
+
+class Restless:
+    """A service that tells of a change right before and right behind each answer; `old`: it knows only GetValue."""
+
+    def __init__(self, bus: Connection, *, old: bool) -> None:
+        self.values = {"/Soc": 80, "/Mode": 3}
+        self._bus = bus
+        self._old = old
+        bus.serve(self._answer)
+
+    def _answer(self, call: Received) -> None:
+        paths = [path for path in (*self.values, "/New") if call.path in ("/", path)]
+        self._tell(dict.fromkeys(paths, -1))  # it is no more so when it answers
+        if call.member == "GetItems" and self._old:
+            self._bus.reply_error(call, DbusError(UNKNOWN_METHOD, "no such method"))
+            self._tell(dict.fromkeys(paths, -2))
+        elif call.path == "/New":
+            self._bus.reply_error(call, DbusError(UNKNOWN_OBJECT, "no such path"))
+        else:
+            values = {path: Typed("i", self.values[path]) for path in paths if path != "/New"}
+            if call.member == "GetItems":
+                items = {path: {"Value": value} for path, value in values.items()}
+                self._bus.reply(call, ITEMS_SIGNATURE, marshal(ITEMS_SIGNATURE, items))
+            else:
+                root = Typed("a{sv}", {path[1:]: value for path, value in values.items()})
+                self._bus.reply(call, "v", marshal("v", root if call.path == "/" else values[paths[0]]))
+        if call.member == "GetValue" or not self._old:
+            self.values |= {path: self.values.get(path, 0) + 1 for path in paths}
+            self._tell({path: self.values[path] for path in paths})
+        time.sleep(0.05)  # a busy machine: whoever asked finds all of it at once
+
+    def _tell(self, values: dict[str, int]) -> None:
+        items = {path: {"Value": Typed("i", value)} for path, value in values.items()}
+        fields = signal_fields("/", BUS_ITEM, "ItemsChanged", ITEMS_SIGNATURE)
+        self._bus.emit(fields, marshal(ITEMS_SIGNATURE, items))
+
+
+@pytest.mark.parametrize("paths", [None, ["/Soc", "/Mode", "/New"]])
+@pytest.mark.parametrize("old", [False, True])
+async def test_what_changes_while_a_service_is_read_is_seen(
+    bus: Connection, connector: Connector, paths: list[str] | None, old: bool
+) -> None:
+    """A battery's No that comes right behind the answer is not said again."""
+    service = Restless(await connector(), old=old)
+    await service._bus.call_daemon("RequestName", "su", BATTERY, 0)
+    seen = Seen(bus, {BATTERY: paths})
+    await seen.monitor.start()
+    assert {path: seen.monitor.get_value(BATTERY, path) for path in service.values} == service.values
+    assert set(service.values) == {"/Soc", "/Mode", "/New"}
+    assert seen.events == [("added", BATTERY, None)]
 
 
 async def test_odd_signals_and_mute_services_are_survived(bus: Connection, peer: Peer) -> None:
