@@ -74,9 +74,37 @@ def test_the_last_refusal_is_kept_for_all_to_see(bench: Bench) -> None:
 
 
 def test_every_drive_is_a_new_reading(bench: Bench) -> None:
-    before = bench.keeper.state(100.0).readings
-    bench.keeper.tick(100.1)
-    assert bench.keeper.state(100.1).readings == before + 1
+    before = readings_after_tick(bench, 101.0)
+    assert readings_after_tick(bench, 101.1) == before + 1
+
+
+def test_while_a_contact_may_move_all_is_one_reading(bench: Bench) -> None:
+    before = readings_after_tick(bench, 101.0)
+    for at_s, outputs in ((101.1, ON._replace(atc=False)), (101.2, ON)):
+        bench.keeper.obey(CLIENT, Heartbeat(round(at_s * 10), at_s, outputs), at_s)
+        assert bench.keeper.state(at_s).readings == before
+    assert readings_after_tick(bench, 101.45) == before
+    assert readings_after_tick(bench, 101.55) == before + 1  # what is stuck counts a second time here
+
+
+def test_a_lamp_is_nothing_to_wait_for(bench: Bench) -> None:
+    before = readings_after_tick(bench, 101.0)
+    bench.keeper.obey(CLIENT, Heartbeat(2, 101.1, ON._replace(red_led=Led.BLINK, pre_alarm=False)), 101.1)
+    assert bench.keeper.state(101.1).readings == before + 1
+
+
+def test_after_other_pins_a_contact_may_move(bench: Bench) -> None:
+    bench.keeper.gone(CLIENT, 101.0)
+    before = readings_after_tick(bench, 102.0)
+    pins = {"outputs": {"kind": "simulated", "state_file": str(bench.file.with_name("other.json"))}}
+    bench.keeper.obey(OTHER, Hello(1, Role.CONTROL, pins), 102.1)
+    assert readings_after_tick(bench, 102.3) == before
+    assert readings_after_tick(bench, 102.5) == before + 1
+
+
+def readings_after_tick(bench: Bench, now_s: float) -> int:
+    bench.keeper.tick(now_s)
+    return bench.keeper.state(now_s).readings
 
 
 @pytest.mark.parametrize("field", ["pins", "update"])

@@ -33,6 +33,7 @@ from smallbms.outputs.state import LastRefusal, Remote, State, UpdateState
 from smallbms.outputs.update import Update
 
 REFUSAL_LOG_S = 60.0  # the same refusal is logged again after this time
+SETTLE_S = 0.3  # a contactor takes 3…100 ms to move, and so does its auxiliary contact
 
 
 class Keeper:
@@ -51,6 +52,7 @@ class Keeper:
         self._applied = SAFE
         self._read_back = ReadBack(pins={}, feedback={}, errors={})
         self._readings = 0
+        self._settled_at_s = now_s + SETTLE_S
         self._refusal: LastRefusal | None = None
         self._refusal_said_at_s = now_s
         self._restore(now_s)
@@ -193,6 +195,7 @@ class Keeper:
             self._guard = rules.release(self._guard)
             self._board.close(now_s)
         self._board, self._pins = Board(checked, now_s), pins
+        self._settled_at_s = now_s + SETTLE_S
         self._save()
 
     def _restore(self, now_s: float) -> None:
@@ -235,8 +238,11 @@ class Keeper:
         for name, text in read_back.errors.items():
             if self._read_back.errors.get(name) != text:
                 say(f"{name}: {text}")
+        if (applied.atc, applied.atd) != (self._applied.atc, self._applied.atd):
+            self._settled_at_s = now_s + SETTLE_S
+        if now_s >= self._settled_at_s:  # all that is read of a contact on its way is one reading
+            self._readings += 1
         self._levels, self._applied, self._read_back = levels, applied, read_back
-        self._readings += 1
 
     def _note(self, refusal: Refused, now_s: float) -> None:
         last, self._refusal = self._refusal, LastRefusal(refusal.code, refusal.text, now_s - self._started_at_s)

@@ -47,7 +47,8 @@ class State(NamedTuple):
 
     `commanded` is the last heartbeat obeyed, None before the first and after a time-out; `applied` is what the pins
     ought to show after silence, update and remote; `pins` and `feedback` were read from the lines, None = not read;
-    `readings` counts these read-backs. A LED that blinks reads as what it shows at that moment, or as "blink".
+    `readings` counts these read-backs, but for those in which a contact may still move. A LED that blinks reads as what
+    it shows at that moment, or as "blink".
     """
 
     protocol: int

@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 import pytest
 
-from integration.harness import BOTH_ON, NO_CHARGE, NO_DISCHARGE, System, codes
+from integration.harness import BOTH_OFF, BOTH_ON, NO_CHARGE, NO_DISCHARGE, System, codes
 from outputs.outputs_process import Outputs, Talker
 from smallbms.outputs import gpio
 from smallbms.outputs.gpio_pins import BLINK_S, DEBOUNCE_US
@@ -27,6 +27,7 @@ LABEL = "pins"
 LINES = ("charge", "load", "alarm", "red", "blue", "charge_contact", "load_contact", "l", "h", "watchdog")
 SYSFS = Path("/sys/class/gpio")
 SILENCE_S = 1.0
+TRAVEL_S = 0.05  # of a contactor
 ALL = {"atc": True, "atd": True, "pre_alarm": True, "red_led": "on", "blue_led": "on"}
 NONE = {"atc": False, "atd": False, "pre_alarm": False, "red_led": "off", "blue_led": "off"}
 
@@ -267,7 +268,10 @@ def test_a_relay_taken_for_a_line_says_what_it_is(outputs: Outputs, sim: GpioSim
 
 
 class Wired(System):
-    """A whole system whose outputs are lines with contactors; their auxiliary contacts follow unless one is forced."""
+    """A whole system whose outputs are lines with contactors.
+
+    Their auxiliary contacts follow TRAVEL_S later, unless one is forced.
+    """
 
     def __init__(self, folder: Path, sim: GpioSim) -> None:
         outputs = ""
@@ -280,9 +284,13 @@ class Wired(System):
 
     async def contactors(self) -> None:
         while True:
-            for line in ("charge", "load"):
-                self.sim.pull(f"{line}_contact", self.sim.level(line) and line != self.forced)
+            levels = {line: self.sim.level(line) for line in ("charge", "load")}
+            asyncio.get_running_loop().call_later(TRAVEL_S, self._moved, levels)
             await asyncio.sleep(0.005)
+
+    def _moved(self, levels: dict[str, bool]) -> None:
+        for line, level in levels.items():
+            self.sim.pull(f"{line}_contact", level and line != self.forced)
 
 
 @pytest.fixture
@@ -298,6 +306,19 @@ async def wired(sim: GpioSim, tmp_path: Path) -> AsyncIterator[Wired]:
         contactors.cancel()
         await asyncio.gather(contactors, return_exceptions=True)
         await system.stop()
+
+
+async def test_a_contactor_that_takes_its_time_is_no_fault(wired: Wired) -> None:
+    await wired.start_main()
+    await wired.main.said("is on the bus")
+    client = await wired.connect()
+    await client.shows(BOTH_ON)
+    for _ in range(3):
+        assert await client.set("/Mode", 252) == 0
+        await client.shows(BOTH_OFF)
+        assert await client.set("/Mode", 3) == 0
+        items = await client.shows(BOTH_ON)
+        assert items["/Alarms/InternalFailure"] == 0
 
 
 async def test_a_contactor_that_opens_is_found_and_alarmed_in_its_own_direction_only(wired: Wired) -> None:
