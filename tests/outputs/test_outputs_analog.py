@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from outputs_process import DEADLINE_S, Outputs, Talker, wait_until
 
+from smallbms.outputs import analog
 from smallbms.outputs.analog import AnalogRemote
 from smallbms.outputs.pinout import LineConfig, RemoteConfig
 from smallbms.outputs.remote import RemoteLevels
@@ -77,6 +78,30 @@ def test_off_acts_without_a_command_and_an_unread_terminal_says_nothing(outputs:
     adc.show(5.0, 12.8)
     follows(talker, True)
     assert outputs.talk().say("state")["state"]["errors"] == {}
+
+
+def test_a_failed_conversion_is_said_and_switches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analog, "PERIOD_S", 0.01)
+    adc = Adc(tmp_path)
+    adc.show(0.0, 12.8)
+    terminals = {name: LineConfig(str(adc.folder), f"in_voltage{channel}") for channel, name in enumerate("lh")}
+    remote = AnalogRemote(RemoteConfig("iio", **terminals, divider=DIVIDER))
+
+    def errors() -> dict[str, str]:
+        remote.read(time.monotonic())
+        return remote.errors()
+
+    try:
+        wait_until(lambda: errors() == {})
+        failed_at_s = time.monotonic()
+        adc.file(1).write_text("", encoding="ascii")
+        wait_until(lambda: set(errors()) == {"remote.h"})
+        assert remote.read(failed_at_s) == RemoteLevels(l_at_minus=True, h_at_plus=True)
+        assert remote.read(time.monotonic() + analog.STALE_S).h_at_plus is None
+        adc.show(0.0, 12.8)
+        wait_until(lambda: errors() == {})
+    finally:
+        remote.close()
 
 
 def test_a_converter_that_hangs_holds_nobody_up_and_counts_as_off(outputs: Outputs, adc: Adc) -> None:

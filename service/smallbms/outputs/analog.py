@@ -18,14 +18,13 @@ PERIOD_S = 0.25
 STALE_S = 1.0
 FIRST_S = 0.1  # waited for the first levels, so that a start does not look like a switch that was opened
 STACK_BYTES = 256 * 1024
-UNREAD = RemoteLevels(l_at_minus=None, h_at_plus=None)
 
 if TYPE_CHECKING:
-    Sample = tuple[float, RemoteLevels, dict[str, str]]
+    Sample = tuple[float, float, str]  # when the last good conversion began, what it gave, why the next one did not
 
 
 class AnalogRemote:
-    """Both terminals, or one; a level that was not read in STALE_S says nothing."""
+    """Both terminals, or one. The last good conversion counts for STALE_S, whatever comes after; then it is unread."""
 
     def __init__(self, config: RemoteConfig) -> None:
         self._channels = {
@@ -33,7 +32,8 @@ class AnalogRemote:
             for name, line in (("l", config.l), ("h", config.h))
             if line is not None
         }
-        self._latest: Sample = (float("-inf"), UNREAD, {"remote": "not read yet"})  # exchanged as a whole
+        never: Sample = (float("-inf"), 0.0, "not read yet")
+        self._samples = dict.fromkeys(self._channels, never)  # each exchanged as a whole
         self._errors: dict[str, str] = {}
         self._closed = False
         self._first = _thread.allocate_lock()
@@ -43,11 +43,18 @@ class AnalogRemote:
         self._first.acquire(True, FIRST_S)
 
     def read(self, now_s: float) -> RemoteLevels:
-        read_at_s, levels, self._errors = self._latest
-        if now_s - read_at_s <= STALE_S:
-            return levels
-        self._errors = {"remote": f"no conversion has ended for {STALE_S:g} s", **self._errors}
-        return UNREAD
+        volts: dict[str, float] = {}
+        errors: dict[str, str] = {}
+        for name in self._channels:
+            read_at_s, voltage_v, error = self._samples[name]
+            if now_s - read_at_s <= STALE_S:
+                volts[name] = voltage_v
+            elif not error:
+                errors["remote"] = f"no conversion has ended for {STALE_S:g} s"
+            if error:
+                errors[f"remote.{name}"] = error
+        self._errors = errors
+        return levels_from_voltages(volts.get("l"), volts.get("h"))
 
     def errors(self) -> dict[str, str]:
         return self._errors
@@ -61,18 +68,16 @@ class AnalogRemote:
 
     def _follow(self) -> None:
         while not self._closed:
-            self._latest = self._sample()
+            for name, channel in self._channels.items():
+                self._samples[name] = _sampled(channel, self._samples[name])
             if self._first.locked():
                 self._first.release()
             time.sleep(PERIOD_S)
 
-    def _sample(self) -> Sample:
-        began_at_s = time.monotonic()
-        volts: dict[str, float] = {}
-        errors: dict[str, str] = {}
-        for name, channel in self._channels.items():
-            try:
-                volts[name] = channel.read_v()
-            except OSError as error:
-                errors[f"remote.{name}"] = str(error)
-        return began_at_s, levels_from_voltages(volts.get("l"), volts.get("h")), errors
+
+def _sampled(channel: Channel, last: Sample) -> Sample:
+    began_at_s = time.monotonic()
+    try:
+        return began_at_s, channel.read_v(), ""
+    except OSError as error:
+        return last[0], last[1], str(error)
