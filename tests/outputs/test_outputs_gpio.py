@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 from functools import partial
@@ -79,3 +80,57 @@ def test_a_line_that_cannot_be_had_is_an_error_and_tried_again_later(chip: str) 
     assert held.error == ""  # not tried
     assert held.use(gpio.Line.get, 102.0) is None
     assert held.error
+
+
+class Bench:
+    """A chip of one line, some of whose next writes fail; `level` is None while nobody holds the line."""
+
+    def __init__(self) -> None:
+        self.level: bool | None = None
+        self.failing = 0
+        self.taken = 0
+
+    def take(self) -> gpio.Line:
+        if self.failing:
+            self.failing -= 1
+            raise OSError(errno.EREMOTEIO, "no answer")
+        self.taken += 1
+        self.level = False
+        return FlakyLine(self)
+
+
+class FlakyLine(gpio.Line):
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    def set(self, on: bool) -> None:
+        if self._bench.failing:
+            self._bench.failing -= 1
+            raise OSError(errno.EREMOTEIO, "no answer")
+        self._bench.level = on
+
+    def close(self) -> None:
+        self._bench.level = None
+
+
+@pytest.mark.parametrize("level", [False, True])
+def test_a_level_that_could_not_be_put_is_tried_on_the_line_taken_anew(level: bool) -> None:
+    bench = Bench()
+    held = Held(bench.take)
+    held.set(True, 100.0)
+    bench.failing = 1
+    held.set(level, 100.5)
+    assert (bench.level, bench.taken, held.error) == (level, 2, "")
+
+
+def test_off_is_tried_at_once_and_on_no_sooner_than_after_a_pause() -> None:
+    bench = Bench()
+    held = Held(bench.take)
+    held.set(True, 100.0)
+    bench.failing = 2
+    held.set(True, 100.5)
+    assert (bench.level, bench.failing, held.error) == (None, 0, "[Errno 121] no answer")
+    held.set(True, 100.6)
+    assert bench.taken == 1
+    held.set(False, 100.7)
+    assert (bench.level, held.error) == (False, "")

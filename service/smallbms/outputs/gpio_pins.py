@@ -35,7 +35,10 @@ def request_output(config: LineConfig) -> gpio.Line:
 
 
 class Held:
-    """One line that may fail: opened when first used, given back at an error, tried again after RETRY_S."""
+    """One line that may fail: opened when first used, given back at an error, tried again after RETRY_S.
+
+    A level that could not be put is tried once more on the line taken anew; off waits for nothing.
+    """
 
     def __init__(self, take: Callable[[], gpio.Line]) -> None:
         self._take = take
@@ -60,7 +63,14 @@ class Held:
 
     def set(self, on: bool, now_s: float) -> None:
         """Put a level on an output."""
-        self.use(methodcaller("set", on), now_s)
+        put = methodcaller("set", on)
+        was_held = self.line is not None
+        if not on:
+            self._retry_at_s = now_s
+        self.use(put, now_s)
+        if was_held and self.line is None:
+            self._retry_at_s = now_s
+            self.use(put, now_s)
 
     def peek(self) -> bool | None:
         """Return the level of an output; None if it cannot be read, which is no reason to let the line go."""
