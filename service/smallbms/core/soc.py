@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from math import exp, inf
 
@@ -91,7 +91,7 @@ def own(memory: SocMemory) -> Mapping[str, float]:
     compared. One that had been lost for long says nothing: others were counted in its place."""
     if memory.counted_at_s is None:
         return memory.restored_own
-    return {key: value for key, value, _ in map(_figure, _heard(memory)) if value is not None}
+    return {key: value for key, value, _ in _figures(_heard(memory))}
 
 
 def own_counts(memory: SocMemory) -> Mapping[str, Count]:
@@ -178,14 +178,13 @@ def time_to_go_s(memory: SocMemory, floor_pct: float, capacity_ah: float | None)
     return min(int(min(seconds, TIME_TO_GO_MAX_S) // 60 * 60), TIME_TO_GO_MAX_S)
 
 
-def _figure(battery: Battery) -> tuple[str, float | None, float]:
-    """A battery's own opinion: whose and of which kind, how much, and the SoC (%) of one of it."""
-    reading = battery.reading
-    if reading is None:
-        return "", None, 0.0
-    if reading.remaining_ah is not None and battery.model is not None:
-        return f"{reading.identity.key} Ah", reading.remaining_ah, 100.0 / battery.model.capacity_ah
-    return f"{reading.identity.key} SoC", reading.soc_pct, 1.0
+def _figures(batteries: Iterable[Battery]) -> Iterator[tuple[str, float, float]]:
+    """The opinion of each that has one: whose and of which kind, how much, and the SoC (%) of one of it."""
+    for key, reading, model in [(b.reading.identity.key, b.reading, b.model) for b in batteries if b.reading]:
+        if reading.remaining_ah is not None and model is not None:
+            yield f"{key} Ah", reading.remaining_ah, 100.0 / model.capacity_ah
+        elif reading.soc_pct is not None:
+            yield f"{key} SoC", reading.soc_pct, 1.0
 
 
 def _first(memory: SocMemory, bank: Bank) -> SocMemory:
@@ -206,8 +205,8 @@ def _moved(soc_pct: float | None, moved_ah: float, capacity_ah: float) -> float 
 
 def _bridged(soc_pct: float | None, before: Mapping[str, float], batteries: tuple[Battery, ...]) -> float | None:
     """Moved as the batteries say, in the mean of those that say it, before and now."""
-    figures = map(_figure, [battery for battery in batteries if battery.online])
-    moved_pct = [(value - before[key]) * share for key, value, share in figures if value is not None and key in before]
+    figures = _figures(battery for battery in batteries if battery.online)
+    moved_pct = [(value - before[key]) * share for key, value, share in figures if key in before]
     if soc_pct is None or not moved_pct:
         return soc_pct
     return min(100.0, max(0.0, soc_pct + sum(moved_pct) / len(moved_pct)))
