@@ -154,7 +154,7 @@ node_red() {
 run_test() {
     local all=''
     [ "${1:-}" = --all ] && all=1
-    need dbus-daemon=dbus dbus-send=dbus gcc=gcc mosquitto=mosquitto openssl=openssl systemd-analyze=systemd
+    need busybox=busybox dbus-daemon=dbus dbus-send=dbus gcc=gcc mosquitto=mosquitto openssl=openssl systemd-analyze=systemd
     test_bed
     printf '%s' '[test]' | { mkdir -p .venv && cat >.venv/.extra; }
     venv .venv "$(default_python)" '[test]'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from .project import ROOT, make_tree, seal
 SCRIPTS = sorted(
     path for path in (ROOT / "service").rglob("*") if path.is_file() and path.read_bytes().startswith(b"#!/bin/sh")
 )
-SHELLS = [shell for shell in (["bash"], ["dash"], ["busybox", "sh"]) if shutil.which(shell[0])]
+SHELLS = (["bash"], ["dash"], ["busybox", "sh"])
 LOG = "dbus-smallbms-ng-install.log"
 SOURCED = sorted((ROOT / "service").rglob("*.sh"))
 
