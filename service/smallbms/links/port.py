@@ -158,8 +158,8 @@ class Port:
         if self._step is not None:
             self._listening = True
             self._timer = self._loop.call_at(self._sent_s + self._step.time_out_s, self._time_is_up)
-            self._wake_after(self._answer.lacking)
             self._loop.add_reader(self._fd, self._on_readable)
+            self._wake_after(self._answer.lacking)  # or it is lost, and no longer listened to
 
     def _listen_no_more(self) -> None:
         if self._listening:
