@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,6 +17,8 @@ from velib_python.ve_utils import unwrap_dbus_value, wrap_dbus_value
 
 SETTINGS_SERVICE = "com.victronenergy.settings"
 SETTINGS_INTERFACE = "com.victronenergy.Settings"
+NOBODY = f"{DBUS}.Error.NameHasNoOwner"
+FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
 
 # localsettings' answers to AddSettings
 _REASONS = {
@@ -48,6 +51,7 @@ class SettingsDevice:
     """Settings by alias: `settings[alias]` is the last known value, the default until localsettings has told one.
 
     `on_change(alias, old, new)` follows each change, whoever made it. When localsettings restarts, all are added anew.
+    What fails is tried again, ever more seldom, until they are added; `available` then.
     """
 
     def __init__(
@@ -61,25 +65,47 @@ class SettingsDevice:
         self._values: dict[str, Any] = {alias: setting.default for alias, setting in self._settings.items()}
         self._on_change = on_change
         self._owner = ""
+        self._heard: set[str] = set()
+        self._attempts = 0  # the newest counts
+        self._failure = ""  # the last one, said once
 
     async def start(self) -> bool:
         """Add the settings and follow them; False if localsettings is not there (they are added once it comes).
 
-        Raises SettingRefusedError for the first one that it does not take.
+        Raises SettingRefusedError for the first one that it does not take, DbusError, TimeoutError. It goes on trying
+        then, also where somebody did not wait for the end of this.
         """
-        for member in CHANGE_SIGNALS:
-            await self._bus.add_signal_handler(
-                self._changed, interface=BUS_ITEM, member=member, sender=SETTINGS_SERVICE
-            )
-        await self._bus.add_signal_handler(
-            self._owner_changed, interface=DBUS, member="NameOwnerChanged", sender=DBUS, arg0=SETTINGS_SERVICE
-        )
+        try:
+            return await self._begin()
+        except (DbusError, SettingRefusedError, TimeoutError, asyncio.CancelledError) as error:
+            self._failure = _why(error)
+            self._bus.spawn(self._add_again(FIRST_RETRY_S))
+            raise
+
+    async def _begin(self) -> bool:
+        await self._listen()
         try:
             (self._owner,) = await self._bus.call_daemon("GetNameOwner", "s", SETTINGS_SERVICE)
-        except DbusError:
+        except DbusError as error:
+            if error.name != NOBODY:
+                raise
             return False
         await self._add_all()
         return True
+
+    async def _listen(self) -> None:
+        """Have the daemon send us each signal, once."""
+        for member in CHANGE_SIGNALS:
+            if member not in self._heard:
+                await self._bus.add_signal_handler(
+                    self._changed, interface=BUS_ITEM, member=member, sender=SETTINGS_SERVICE
+                )
+                self._heard.add(member)
+        if (member := "NameOwnerChanged") not in self._heard:
+            await self._bus.add_signal_handler(
+                self._owner_changed, interface=DBUS, member=member, sender=DBUS, arg0=SETTINGS_SERVICE
+            )
+            self._heard.add(member)
 
     def __getitem__(self, alias: str) -> Any:
         return self._values[alias]
@@ -93,15 +119,31 @@ class SettingsDevice:
         self._take(alias, value)
 
     async def _add_all(self) -> None:
-        for alias, value in (await add_settings(self._bus, self._settings)).items():
+        owner = self._owner
+        values = await add_settings(self._bus, self._settings)
+        if owner != self._owner:
+            return  # that one is gone; its successor is asked, too
+        for alias, value in values.items():
             self._take(alias, value)
         self.available = True
+        self._failure = ""
 
-    async def _add_again(self) -> None:
-        try:
-            await self._add_all()
-        except (DbusError, SettingRefusedError, TimeoutError) as error:
-            log.warning("localsettings is back, but: %s", error)
+    async def _add_again(self, pause_s: float = 0.0) -> None:
+        """Try until it succeeds, or somebody else tries."""
+        self._attempts += 1
+        mine, retry_s = self._attempts, FIRST_RETRY_S
+        while True:
+            await asyncio.sleep(pause_s)
+            if mine != self._attempts or self.available:
+                return
+            try:
+                await self._begin()
+                return
+            except (DbusError, SettingRefusedError, TimeoutError) as error:
+                if (why := _why(error)) != self._failure:
+                    log.warning("localsettings is not used: %s", why)
+                self._failure = why
+            pause_s, retry_s = retry_s, min(2 * retry_s, LONGEST_RETRY_S)
 
     def _owner_changed(self, signal: Message) -> None:
         name, _, owner = signal.body
@@ -124,6 +166,10 @@ class SettingsDevice:
         self._values[alias] = value
         if old != value and self._on_change:
             self._on_change(alias, old, value)
+
+
+def _why(error: BaseException) -> str:
+    return str(error) or "no answer"
 
 
 async def add_settings(bus: Connection, settings: Mapping[str, Setting]) -> dict[str, Any]:

@@ -30,7 +30,8 @@ class LocalSettings:
             self.bus.disconnect()
             await self.bus.wait_for_disconnect()
 
-    def _called(self, call: Message) -> Message | None:
+    def _called(self, call: Message) -> Message | bool | None:
+        """The answer; True for none."""
         if call.message_type is not MessageType.METHOD_CALL:
             return None
         if call.member == "AddSettings" and call.path == "/" and call.signature == "aa{sv}":

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from dbus_fast import Message
 
 from private_bus import Daemon, wait_for
 from velib_python.connection import Connection
-from velib_python.errors import SettingRefusedError
+from velib_python.errors import DbusError, SettingRefusedError
 from velib_python.settingsdevice import Setting, SettingsDevice, allocate_vrm_instance
 
 from .local_settings import LocalSettings
@@ -121,6 +123,91 @@ async def test_a_refusal_after_a_restart_is_not_fatal(
     await wait_for(lambda: len(local_settings.requests) > asked)
     await bus.call_daemon("GetId")
     assert not device.available and not bus.closed and device["limit"] == 50
+
+
+class Troubled(LocalSettings):
+    """One that answers AddSettings late, or with an error, as long as `trouble` says."""
+
+    trouble = ""
+
+    def _called(self, call: Message) -> Message | bool | None:
+        if call.member == "AddSettings" and self.trouble == "error":
+            return Message.new_error(call, "org.freedesktop.DBus.Error.Failed", "no space")
+        answer = super()._called(call)
+        if call.member == "AddSettings" and self.trouble == "late":
+            assert self.bus is not None
+            asyncio.get_running_loop().call_later(0.3, self.bus.send, answer)
+            return True
+        return answer
+
+
+@pytest.fixture
+async def troubled(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Troubled]:
+    monkeypatch.setattr("velib_python.settingsdevice.FIRST_RETRY_S", 0.05)
+    running = Troubled(daemon.address)
+    await running.start()
+    yield running
+    await running.stop()
+
+
+@pytest.mark.parametrize(("trouble", "error"), [("late", TimeoutError), ("error", DbusError)])
+async def test_a_start_that_fails_is_tried_again(
+    bus: Connection, troubled: Troubled, trouble: str, error: type[Exception]
+) -> None:
+    changes: list[tuple[str, Any, Any]] = []
+    troubled.trouble = trouble
+    troubled.stored["/Settings/Bms/Limit"] = 20
+    device = SettingsDevice(bus, SETTINGS, lambda *change: changes.append(change))
+    with pytest.raises(error):
+        async with asyncio.timeout(0.2):
+            await device.start()
+    assert not device.available and changes == []
+    troubled.trouble = ""
+    await wait_for(lambda: device.available)
+    assert changes == [("limit", 50, 20)]
+    troubled.set("/Settings/Bms/Limit", 31)
+    await wait_for(lambda: device["limit"] == 31)
+
+
+async def test_a_daemon_that_does_not_listen_for_us_is_asked_again_for_that_only(
+    bus: Connection, troubled: Troubled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    call_daemon = bus.call_daemon
+
+    async def full_at_the_second(member: str, signature: str = "", *arguments: Any) -> list[Any]:
+        if member == "AddMatch":
+            asked.append(arguments[0])
+            if len(asked) == 2:
+                raise DbusError("org.freedesktop.DBus.Error.LimitsExceeded", "too many rules")
+        return await call_daemon(member, signature, *arguments)
+
+    monkeypatch.setattr(bus, "call_daemon", full_at_the_second)
+    device = SettingsDevice(bus, SETTINGS)
+    with pytest.raises(DbusError, match="too many rules"):
+        await device.start()
+    await wait_for(lambda: device.available)
+    assert len(asked) == len(set(asked)) + 1
+    troubled.set("/Settings/Bms/Limit", 31)
+    await wait_for(lambda: device["limit"] == 31)
+
+
+async def test_a_refusal_that_lasts_is_said_once_and_its_end_is_seen(
+    bus: Connection, troubled: Troubled, caplog: pytest.LogCaptureFixture
+) -> None:
+    device = SettingsDevice(bus, SETTINGS)
+    await device.start()
+    await troubled.stop()
+    await wait_for(lambda: not device.available)
+    troubled.stored["/Settings/Bms/Limit"] = "text now"
+    troubled.requests.clear()
+    await troubled.start()
+    await wait_for(lambda: len(troubled.requests) > 2 * len(SETTINGS))
+    del troubled.stored["/Settings/Bms/Limit"]
+    await wait_for(lambda: device.available)
+    assert [record.message for record in caplog.records] == [
+        "localsettings is not used: /Settings/Bms/Limit: the stored setting has another type (-5)"
+    ]
 
 
 async def test_the_instance_is_the_one_really_allocated(bus: Connection, local_settings: LocalSettings) -> None:

@@ -39,10 +39,24 @@ class FullFlash(LocalSettings):
 
     full = True
 
-    def _called(self, call: Message) -> Message | None:
+    def _called(self, call: Message) -> Message | bool | None:
         if self.full and call.member == "SetValue":
             return Message.new_error(call, "org.freedesktop.DBus.Error.Failed", "no space")
         return super()._called(call)
+
+
+class Slow(LocalSettings):
+    """One that answers AddSettings late, as on a GX that starts, until it does not."""
+
+    slow = True
+
+    def _called(self, call: Message) -> Message | bool | None:
+        answer = super()._called(call)
+        if not self.slow or call.member != "AddSettings":
+            return answer
+        assert self.bus is not None
+        asyncio.get_running_loop().call_later(0.5, self.bus.send, answer)
+        return True
 
 
 async def _carried(stage: Stage, local: LocalSettings, path: str, value: object) -> None:
@@ -227,6 +241,30 @@ async def test_one_that_hangs_keeps_nobody_off_the_bus(
     assert [record for record in caplog.records if "localsettings is not used: no answer" in record.message]
     stage.step()
     assert await get_value(peer, "/DeviceInstance") == 4
+
+
+async def test_one_that_answers_too_late_is_used_all_the_same(
+    daemon: Daemon, make_stage: StageMaker, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has reserved an instance and we are on the bus with another: both come right, and settings follow."""
+    monkeypatch.setattr("smallbms.publish.localsettings.START_LIMIT_S", 0.1)
+    monkeypatch.setattr("velib_python.settingsdevice.FIRST_RETRY_S", 0.05)
+    local = Slow(daemon.address)
+    local.stored |= {"/Settings/Devices/other/ClassAndVrmInstance": "battery:4", FLOOR: 40}
+    await local.start()
+    stage = make_stage(_rig(), localsettings=True, settings_kept=False)
+    await on_the_bus(peer)
+    assert await get_value(peer, "/DeviceInstance") == 4
+    local.slow = False
+    await _taken(stage, "discharge_floor_pct", 40)
+    stage.door.apply("custom_name", "late", "web")
+    await _carried(stage, local, f"{DEVICE}/CustomName", "late")
+    await on_the_bus(peer)
+    assert await get_value(peer, "/DeviceInstance") == 5
+    assert local.stored[INSTANCE] == "battery:5"
+    assert local.set(FLOOR, 20) == 0
+    await _taken(stage, "discharge_floor_pct", 20)
+    await local.stop()
 
 
 async def test_one_that_cannot_write_is_tried_again(
