@@ -196,10 +196,15 @@ class Rig:
         return self.decision
 
     def advance(self, seconds: float, *, step: float = STEP_S, read: bool = True) -> Decision:
-        """Let time pass in steps; the last one is at exactly now + seconds."""
+        """Let time pass in steps, those of the engine's own deadlines among them; the last is at exactly now + seconds.
+
+        With a longer step than that of the loop it is not asked for its deadlines.
+        """
         until_s = self.now_s + seconds
         while self.now_s < until_s - 1e-9:
             by_s = min(step, until_s - self.now_s)
+            if step <= STEP_S and self.state.started:
+                by_s = min(by_s, max(self.decision.wake_at_s - self.now_s, 1e-3))
             self.now_s += by_s
             self.wall_s += by_s
             self.step(read=read)
