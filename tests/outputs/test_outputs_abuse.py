@@ -56,6 +56,25 @@ def test_a_bad_line_is_refused_with_its_fault(line: bytes, code: str, says: str)
     assert says in refused.value.text
 
 
+@pytest.mark.parametrize("field", ["op", "sent_at_s"])
+def test_no_depth_of_nesting_breaks_the_parser(field: str) -> None:
+    """What can just be read cannot always be written again."""
+    for depth in range(1, 2000):
+        nested = b"[" * depth + b"]" * depth
+        with pytest.raises(Refused):
+            parse(b'{"op": "arm", "%s": %s}' % (field.encode(), nested))
+
+
+def test_no_depth_of_nesting_ends_the_process(outputs: Outputs) -> None:
+    outputs.start()
+    talker = outputs.talk()
+    for depth in range(1, 1010):
+        nested = b"[" * depth + b"]" * depth
+        pins = b'{"outputs": {"charge_disconnect": %s}}' % nested
+        talker.socket.sendall(b'{"op": "hello", "protocol": 1, "role": "control", "pins": %s}\n' % pins)
+        assert talker.answer()["code"] in ("bad_pins", "bad_line")
+
+
 @given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_no_line_breaks_the_parser(line: bytes) -> None:
     with pytest.raises(OutputError):

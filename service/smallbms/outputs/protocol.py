@@ -212,7 +212,10 @@ _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _short(value: object) -> str:
-    text = json.dumps(value)
+    try:
+        text = json.dumps(value)
+    except RecursionError:  # it could just be read
+        return "something nested deep"
     return text if len(text) <= NAME_LIMIT else text[:NAME_LIMIT] + "…"
 
 

@@ -111,9 +111,12 @@ class Server:
             if line is None:
                 raise Refused(Code.BAD_LINE, f"longer than {LINE_LIMIT} bytes")
             return {"ok": True, "state": encode(self._keeper.obey(client.number, parse(line), now_s))}
-        except Refused as refusal:
-            state = encode(self._keeper.state(now_s))
-            return {"ok": False, "code": refusal.code, "text": refusal.text, "state": state}
+        except Refused as refused:
+            refusal = refused
+        except RecursionError:  # what could just be read cannot always be said again
+            refusal = Refused(Code.BAD_LINE, "nested too deep")
+        state = encode(self._keeper.state(now_s))
+        return {"ok": False, "code": refusal.code, "text": refusal.text, "state": state}
 
     def _drop(self, client: Client) -> None:
         number = client.number
