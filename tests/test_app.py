@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,22 @@ async def test_two_in_one_runtime_directory_are_one_too_many(tmp_path: Path, cap
     assert "smallbms runs already (process " in caplog.text
     assert not (tmp_path / "other").exists()
     assert await running == STOPPED
+
+
+async def test_a_full_runtime_directory_keeps_nobody_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really, lock = os.write, tmp_path / "run" / "main.lock"
+
+    def write(fd: int, data: bytes) -> int:
+        if os.path.samestat(os.fstat(fd), lock.stat()):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return really(fd, data)
+
+    run = Run(tmp_path)
+    monkeypatch.setattr(os, "write", write)
+    assert await run.serve() == STOPPED
+    assert lock.read_bytes() == b""
 
 
 async def test_a_runtime_directory_that_cannot_be_is_one_sentence(

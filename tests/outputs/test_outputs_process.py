@@ -263,6 +263,18 @@ def test_one_process_for_a_socket(outputs: Outputs) -> None:
     assert outputs.serves()
 
 
+def test_a_full_disk_keeps_nobody_from_starting(outputs: Outputs) -> None:
+    """A limit of 0 bytes a file stands for it; the log is no file then."""
+    program = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+    program += "runpy.run_module('smallbms.outputs', run_name='__main__')"
+    command = [sys.executable, "-c", program, "--socket", str(outputs.socket)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    outputs.processes.append(process)
+    wait_until(lambda: process.poll() is not None or outputs.serves())
+    assert outputs.serves()
+    assert (outputs.folder / "outputs.sock.lock").read_bytes() == b""
+
+
 def test_a_file_that_is_no_socket_is_left_alone(outputs: Outputs) -> None:
     outputs.socket.write_text("precious")
     assert outputs.launch().wait(DEADLINE_S) == 1

@@ -67,8 +67,11 @@ def _lock(path: str) -> None:
     except BlockingIOError:
         holder = os.read(lock, 20).decode(errors="replace").strip()
         raise OutputError(f"another one runs, pid {holder}; it holds {path}") from None
-    os.truncate(lock, 0)
-    os.write(lock, f"{os.getpid()}\n".encode())
+    try:
+        os.truncate(lock, 0)
+        os.write(lock, f"{os.getpid()}\n".encode())
+    except OSError:  # a full disk: the number is only told to whoever is refused
+        return
 
 
 def _bind(path: str) -> UnixSocket:
