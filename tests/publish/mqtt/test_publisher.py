@@ -39,6 +39,9 @@ class Log:
     async def minutes_after(self, sequence: int, most: int) -> list[LoggedEvent]:
         return [one for one in self.minutes if one.sequence > sequence][:most]
 
+    def note(self, minute: dict[str, object]) -> None:
+        self.minutes.append(LoggedEvent(sequence=len(self.minutes) + 1, event=minute))
+
     def save(self, name: str, data: dict[str, object]) -> None:
         self.slots[name] = data
 

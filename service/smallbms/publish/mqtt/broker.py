@@ -57,6 +57,11 @@ class MqttPublisher:
         """Whether the broker hears nothing now."""
         return self._lost
 
+    @property
+    def slot(self) -> str:
+        """Under which name it is kept how far it has what waits."""
+        return self._notes.slot
+
     def publish(self, snapshot: Snapshot) -> None:
         """Show a Snapshot; returns at once, whether there is a broker or not."""
         now_s = asyncio.get_running_loop().time()

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from smallbms.core.state import Snapshot
+from smallbms.publish.mqtt.notes import HEARD_BY
 from smallbms.publish.report import minute_of
 
 MINUTE_S = 60.0
 
 
 class Away(Protocol):
-    """A broker."""
+    """A broker, by the name under which the store knows it."""
 
     @property
     def is_away(self) -> bool: ...
+    @property
+    def slot(self) -> str: ...
 
 
 class Notebook(Protocol):
@@ -25,7 +28,7 @@ class Notebook(Protocol):
 
 
 class Minutes:
-    """Notes every Snapshot that is a minute after the last one noted."""
+    """Notes every Snapshot that is a minute after the last one noted, and which brokers heard it live."""
 
     def __init__(self, brokers: Sequence[Away], notebook: Notebook) -> None:
         self._brokers = brokers
@@ -37,4 +40,7 @@ class Minutes:
         now_s = snapshot.decision.at_s
         if now_s >= self._due_s and any(broker.is_away for broker in self._brokers):
             self._due_s = now_s + MINUTE_S
-            self._notebook.note(minute_of(snapshot))
+            minute = minute_of(snapshot)
+            if heard_by := [broker.slot for broker in self._brokers if not broker.is_away]:
+                minute[HEARD_BY] = heard_by
+            self._notebook.note(minute)

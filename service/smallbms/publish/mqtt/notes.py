@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Protocol
 
+HEARD_BY = "heard_by"  # in a minute that waits: the slots of the brokers that were there
 _DISCOVERED = "discovered"
 
 
@@ -30,7 +31,7 @@ class Notes:
 
     def __init__(self, shelf: Shelf, slot: str, kept: Mapping[str, Any] | None, *, newest: Mapping[Kind, int]) -> None:
         self._shelf = shelf
-        self._slot = slot
+        self.slot = slot
         new = kept is None
         kept = kept or {}
         self._marks = {kind: number if isinstance(number := kept.get(kind), int) else newest[kind] for kind in Kind}
@@ -53,4 +54,4 @@ class Notes:
 
     def _save(self) -> None:
         marks: dict[str, object] = {kind.value: number for kind, number in self._marks.items()}
-        self._shelf.save(self._slot, {**marks, _DISCOVERED: self.discovered})
+        self._shelf.save(self.slot, {**marks, _DISCOVERED: self.discovered})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any, NoReturn, Protocol
 
 from smallbms.errors import StoreError
 from smallbms.publish.mqtt.connection import Connection, Message, RefusedError
-from smallbms.publish.mqtt.notes import Kind, Notes
+from smallbms.publish.mqtt.notes import HEARD_BY, Kind, Notes
 
 BATCH = 100
 LOOK_AGAIN_S = 30.0  # if the log could not be read, or the broker does not allow it
@@ -35,7 +36,7 @@ class Backlog(Protocol):
 
 
 class Uplink:
-    """Sends events, and minutes of the time when the broker was away: events first, each kind oldest first."""
+    """Sends events, and minutes of the time when the broker was away: events always first, each kind oldest first."""
 
     def __init__(self, root: str, device: str, backlog: Backlog, notes: Notes) -> None:
         self._root = root
@@ -47,49 +48,62 @@ class Uplink:
         self._notes = notes
         self._news = asyncio.Event()
         self._refused: set[Kind] = set()
+        self._again_s: dict[Kind, float] = {}  # not before
 
     def wake(self) -> None:
         """There may be more in the event log."""
         self._news.set()
 
     async def run(self, connection: Connection) -> NoReturn:
-        """Send until cancelled; BrokerError when the broker does not take one."""
-        self._news.clear()
-        await self._drain(Kind.EVENT, connection)
-        await self._drain(Kind.MINUTE, connection)
+        """Send until cancelled; BrokerError when the connection is lost."""
+        self._again_s.clear()
+        minutes_wait = True  # of the time before this connection: no others are missed
         while True:
-            await self._news.wait()
             self._news.clear()
-            await self._drain(Kind.EVENT, connection)
+            if await self._sent(Kind.EVENT, connection):
+                continue
+            if minutes_wait:
+                if await self._sent(Kind.MINUTE, connection):
+                    continue
+                minutes_wait = Kind.MINUTE in self._again_s
+            await self._until_more()
 
-    async def _drain(self, kind: Kind, connection: Connection) -> None:
-        while waiting := await self._waiting(kind):
+    async def _until_more(self) -> None:
+        """Until there is news, or what could not be sent may be tried again."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(min(self._again_s.values(), default=None)):
+                await self._news.wait()
+
+    async def _sent(self, kind: Kind, connection: Connection) -> bool:
+        """Send some of what waits; False if nothing does, or this kind has to wait: that never holds up the other."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._again_s.get(kind, 0.0):
+            return False
+        self._again_s.pop(kind, None)
+        try:
+            waiting = await self._read[kind](self._notes.mark(kind), BATCH)
             for logged in waiting:
+                if kind is Kind.MINUTE and self._news.is_set():
+                    break
                 await self._deliver(kind, logged, connection)
-                self._notes.has(kind, logged.sequence)
+            return bool(waiting)
+        except RefusedError as error:
+            if kind not in self._refused:
+                self._refused.add(kind)
+                _log.warning("the broker does not allow %s/%s, it waits: %s", self._root, kind, error)
+        except StoreError as error:
+            _log.warning("%ss wait: %s", kind, error)
+        self._again_s[kind] = loop.time() + LOOK_AGAIN_S
+        return False
 
     async def _deliver(self, kind: Kind, logged: Logged, connection: Connection) -> None:
-        """Until the broker has it: one that does not allow it is asked again, seldom."""
-        message = self._message(kind, logged)
-        while True:
-            try:
-                await connection.publish(message)
-                return
-            except RefusedError as error:
-                if kind not in self._refused:
-                    self._refused.add(kind)
-                    _log.warning("the broker does not allow %s, it waits: %s", message.topic, error)
-                await asyncio.sleep(LOOK_AGAIN_S)
-
-    async def _waiting(self, kind: Kind) -> Sequence[Logged]:
-        while True:
-            try:
-                return await self._read[kind](self._notes.mark(kind), BATCH)
-            except StoreError as error:
-                _log.warning("%ss wait: %s", kind, error)
-                await asyncio.sleep(LOOK_AGAIN_S)
+        """Until the broker has it; not what it heard live, while only another one was away."""
+        if self._notes.slot not in logged.event.get(HEARD_BY, ()):
+            await connection.publish(self._message(kind, logged))
+        self._notes.has(kind, logged.sequence)
 
     def _message(self, kind: Kind, logged: Logged) -> Message:
         """One entry with an id by which a repeat after a lost acknowledgement is known."""
         entry = {"id": f"{self._device}-{kind}-{logged.sequence}", **logged.event}
+        entry.pop(HEARD_BY, None)
         return Message(f"{self._root}/{kind}", json.dumps(entry, ensure_ascii=False).encode(), qos=1)
