@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -71,6 +72,23 @@ def test_one_that_is_gone_is_not_looked_for(outputs: Outputs, caplog: pytest.Log
             assert "cannot be killed" in miss(Patience(), connection, times=MISSED_ANSWERS)
 
 
+def test_one_that_cannot_be_ended_is_said_until_something_answers(
+    outputs: Outputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(process: int, number: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(signal, "pidfd_send_signal", forbidden)
+    outputs.start()
+    patience = Patience()
+    with connected(outputs.socket) as connection:
+        said = miss(patience, connection, times=MISSED_ANSWERS)
+        assert said.endswith("cannot be killed, its pins stay as they are: Operation not permitted")
+        assert miss(patience, connection, times=1) == said
+        patience.answered()
+        assert "does not answer" in miss(patience, connection, times=1)
+
+
 def test_a_number_that_became_another_process_is_left_alone(tmp_path: Path) -> None:
     """The listener is gone, and with it what the number meant: here the number is our own."""
     with socket.socket(socket.AF_UNIX) as listener:
@@ -93,6 +111,7 @@ def test_a_second_kill_is_said_as_such(tmp_path: Path, caplog: pytest.LogCapture
             with connected(tmp_path / "sock") as connection:
                 for _ in range(3):
                     miss(patience, connection, times=MISSED_ANSWERS)
+                assert "does not end" in miss(patience, connection, times=1)
     assert [message.split(str(process.pid))[1] for message in caplog.messages] == [
         f" did not answer {MISSED_ANSWERS} times and was killed",
         " was killed and does not end, its pins stay as they are",

@@ -39,10 +39,12 @@ class Patience:
         self._missed = 0
         self._killed_pid = 0
         self._said = ""
+        self._stuck: dict[int, str] = {}  # the one that could not be ended, if any, and what was said of it
 
     def answered(self) -> None:
         """It answered something."""
         self._missed = 0
+        self._stuck = {}
 
     def missed(self, connection: Connection, due_s: float) -> OutputError:
         """Say what it means that an answer, due by `due_s` (CLOCK_MONOTONIC), is not there."""
@@ -50,19 +52,22 @@ class Patience:
             return OutputError("this process stood still while it waited for the outputs process")
         self._missed += 1
         if self._missed < MISSED_ANSWERS:
-            return OutputError("the outputs process does not answer")
+            return OutputError(self._stuck.get(peer_pid(connection), "the outputs process does not answer"))
         self._missed = 0
         return self._end(connection)
 
     def _end(self, connection: Connection) -> OutputError:
+        pid = peer_pid(connection)
         try:
-            pid = kill_peer(connection)
+            kill_peer(connection)
         except OSError as error:
             text = f"the outputs process hangs and cannot be killed, its pins stay as they are: {error.strerror}"
+            self._stuck = {pid: text}
         else:
             text = f"the outputs process {pid} did not answer {MISSED_ANSWERS} times and was killed"
             if pid == self._killed_pid:
                 text = f"the outputs process {pid} was killed and does not end, its pins stay as they are"
+                self._stuck = {pid: text}
             self._killed_pid = pid
         if text != self._said:
             _log.error("%s", text)
@@ -76,10 +81,9 @@ def peer_pid(connection: Connection) -> int:
     return int(CREDENTIALS.unpack(credentials)[0])
 
 
-def kill_peer(connection: Connection) -> int:
-    """Kill that process and no other, held by a descriptor before it is seen to be there; return it, raise OSError."""
-    pid = peer_pid(connection)
-    process = os.pidfd_open(pid)
+def kill_peer(connection: Connection) -> None:
+    """Kill that process and no other, held by a descriptor before it is seen to be there; raise OSError."""
+    process = os.pidfd_open(peer_pid(connection))
     try:
         there = select.poll()
         there.register(connection.fileno(), 0)  # only whether it is closed
@@ -88,4 +92,3 @@ def kill_peer(connection: Connection) -> int:
         signal.pidfd_send_signal(process, signal.SIGKILL)
     finally:
         os.close(process)
-    return pid
