@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import time
@@ -198,6 +199,42 @@ async def test_a_peer_that_is_no_outputs_process(tmp_path: Path, line: bytes) ->
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+MISMATCH = "this process speaks protocol 2, the client 1"
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ({"ok": False, "code": "protocol_mismatch", "text": MISMATCH, "state": {}}, MISMATCH),
+        (None, "the outputs process closed the connection"),
+    ],
+)
+async def test_one_that_turns_us_away_is_told_once_in_its_words_and_does_not_hang(
+    tmp_path: Path, answer: object, says: str
+) -> None:
+    turned_away = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal turned_away
+        turned_away += 1
+        await reader.readline()
+        if answer is not None:
+            writer.write(json.dumps(answer).encode() + b"\n")
+            await reader.read()
+        writer.close()
+
+    path = tmp_path / "sock"
+    told: list[str] = []
+    client = OutputsClient(str(path), {}, on_state=lambda: told.append(str(client.error)))
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(client.run())
+        await until(lambda: len(told) == 1)  # nobody there is told, too
+        async with await asyncio.start_unix_server(serve, str(path)):
+            await until(lambda: turned_away == 4)  # more than are missed before it is killed
+            task.cancel()
+    assert told == [f"{path}: [Errno 2] No such file or directory", says]
 
 
 @pytest.mark.parametrize("wrong", [{}, {"protocol": 1}])

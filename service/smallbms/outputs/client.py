@@ -17,6 +17,7 @@ from smallbms.outputs.protocol import PINS, PROTOCOL, Code, Led, Refused, Role
 from smallbms.outputs.state import ANSWER_LIMIT, State, answered
 
 _HEARTBEAT = "heartbeat"
+_CLOSED = "the outputs process closed the connection"
 ANSWER_S = 1.0
 BACKOFF_S = (0.1, 0.2, 0.5, 1.0)  # then the last one for ever
 _LEVELS: Mapping[bool | str, str] = {level: json.dumps(level) for level in (False, True, *Led)}
@@ -100,7 +101,7 @@ class OutputsClient:
 
     `state` is the last answer, None while not connected; `error` is why there is no connection or why the last command
     was refused, None when it was obeyed. `pins` is the object described in pinout.py. `on_state` is called on the loop
-    whenever `state` is new, also when it is gone.
+    whenever `state` is new, also when it is gone, and then whenever `error` says something else.
     """
 
     def __init__(self, path: str, pins: Mapping[str, object], *, on_state: Callable[[], None] = lambda: None) -> None:
@@ -118,6 +119,7 @@ class OutputsClient:
         self._decoder = Decoder()
         self.state: State | None = None
         self.error: OutputError | None = OutputError("not connected yet")
+        self._told = str(self.error)  # while there is no state
 
     @property
     def pending(self) -> bool:
@@ -145,7 +147,7 @@ class OutputsClient:
                 wire = await self._connect()
                 waits = iter(BACKOFF_S)
                 await wire.lost
-                self.error = OutputError("the outputs process closed the connection")
+                self.error = OutputError(_CLOSED)
             except OSError as error:
                 self.error = error if isinstance(error, OutputError) else OutputError(f"{self._path}: {error}")
             finally:
@@ -170,7 +172,7 @@ class OutputsClient:
         wire, self._wire = self._wire, None
         self._ready = False
         self._beat_answered()
-        lost = OutputError("the outputs process closed the connection")
+        lost = OutputError(_CLOSED)
         for _, asker in self._asked:
             if asker is not None and not asker.done():
                 asker.set_exception(lost)
@@ -178,8 +180,8 @@ class OutputsClient:
         if wire is not None:
             wire.fail(lost)
             wire.lost.exception()  # read, whoever else did not wait for it
-        if self.state is not None:
-            self.state = None
+        if self.state is not None or str(self.error) != self._told:
+            self.state, self._told = None, str(self.error)
             self._on_state()
 
     def _beat(self) -> None:
@@ -200,6 +202,8 @@ class OutputsClient:
 
     def _missed(self, wire: _Wire, due_s: float) -> OutputError:
         """No answer in time: a late one must not pass for that of the next line."""
+        if wire.lost.done():
+            return OutputError(_CLOSED)  # which is no sign of a process that hangs
         error = self._patience.missed(wire.connection, due_s)
         wire.fail(error)
         return error
@@ -215,10 +219,14 @@ class OutputsClient:
         self._ask(op, answer, **fields)
         due_s = time.monotonic() + ANSWER_S
         try:
-            async with asyncio.timeout_at(due_s):
-                return await answer
-        except TimeoutError:
-            raise self._missed(wire, due_s) from None
+            await asyncio.wait((answer, wire.lost), timeout=ANSWER_S, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                return answer.result()
+        finally:
+            answer.cancel()
+        if wire.lost.done():
+            wire.lost.result()  # raises why, if it was this end
+        raise self._missed(wire, due_s)
 
     def _answered(self, line: bytes) -> None:
         """An answer, to the oldest question."""
