@@ -160,7 +160,7 @@ CASES = (
          battery=None, says=("the load disconnect pin does not follow its command; back", "mended, then acknowledged")),
     Case(row="unreachable_charge", breach=pins(reachable=False, error="gone"), heal=pins(reachable=True), release_s=5.0,
          battery=None, takes=Direction.BOTH,
-         says=("the outputs process cannot be reached, its pins float: gone; ", "5 s after it answers")),
+         says=("the outputs process cannot be reached: gone; ", "5 s after it answers")),
     Case(row="unreachable_load", breach=pins(reachable=False), heal=pins(reachable=True), release_s=5.0,
          battery=None, takes=Direction.BOTH, says=("the outputs process cannot be reached", "5 s after it answers")),
 )

@@ -145,9 +145,9 @@ ROWS: tuple[Row, ...] = (
         back="the fault is mended, then acknowledged"),
     Row(name="unreachable_charge", code=ReasonCode.OUTPUT_FAULT_CHARGE, blocks=_C, probe=breaches.unreachable,
         release_s=5.0,
-        text="the outputs process cannot be reached, its pins float{why}", back="5 s after it answers"),
+        text="the outputs process cannot be reached{why}", back="5 s after it answers"),
     Row(name="unreachable_load", code=ReasonCode.OUTPUT_FAULT_LOAD, blocks=_D, probe=breaches.unreachable,
         release_s=5.0,
-        text="the outputs process cannot be reached, its pins float{why}", back="5 s after it answers"),
+        text="the outputs process cannot be reached{why}", back="5 s after it answers"),
 )
 # fmt: on
