@@ -198,7 +198,8 @@ def test_a_cell_below_zero_is_given_as_read() -> None:
     [
         ("alarms", QUIET[:-1], "alarms of 18 bytes, at least 19 wanted"),
         ("alarms", b"", "alarms of 0 bytes, at least 2 wanted"),
-        ("analog values", analog(cells=()), "analog values without cells"),
+        ("analog values", analog(cells=()), "analog values of 0 cells and 3 sensors"),
+        ("analog values", analog(temperatures=()), "analog values of 4 cells and 0 sensors"),
         (
             "analog values",
             analog(tail=words(0xFFFF) + b"\x04" + words(0xFFFF, 7, 0, 0)),

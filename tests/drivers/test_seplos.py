@@ -182,6 +182,27 @@ def test_an_answer_that_ends_too_early_is_refused(what: str, info: bytes, text: 
         take(Seplos(key="seplos"), what, info)
 
 
+@pytest.mark.parametrize(
+    ("what", "info", "text"),
+    [
+        ("telemetry", telemetry() + b"\0", "telemetry of 60 bytes, at most 59 wanted"),
+        ("telemetry", telemetry()[:-1], "telemetry of 58 bytes, at least 59 wanted"),
+        ("telemetry", QUIET, "telemetry "),
+        ("alarms", QUIET + b"\0", "alarms of 42 bytes, at most 41 wanted"),
+        ("alarms", QUIET[:-1], "alarms of 40 bytes, at least 41 wanted"),
+        ("alarms", telemetry(), "alarms with 11 events"),
+        ("alarms", telemetry(cells=(3300,) * 16), "alarms "),
+        ("maker", QUIET, "maker of 41 bytes, at most 32 wanted"),
+        ("maker", telemetry(), "maker of 59 bytes, at most 32 wanted"),
+    ],
+)
+def test_an_answer_that_does_not_hold_what_it_counts_is_that_to_another_question(
+    what: str, info: bytes, text: str
+) -> None:
+    with pytest.raises(FrameError, match=text):
+        take(Seplos(key="seplos"), what, info)
+
+
 def test_a_board_without_a_name_has_no_model() -> None:
     driver = Seplos(key="seplos")
     take(driver, "alarms", QUIET)

@@ -71,10 +71,11 @@ def make_rig(
     poll_s: float = 0.01,
     baud: int = 115200,
     paced_baud: int = 0,
+    turnaround_s: float = 0.02,
 ) -> Rig:
     """`paced_baud` 0: the board answers at once."""
     path = folder / "adapter"
-    server = PtyServer(board, path, baud=paced_baud)
+    server = PtyServer(board, path, baud=paced_baud, turnaround_s=turnaround_s)
     readings: list[tuple[int, BatteryReading]] = []
     frame_errors: list[tuple[int, str]] = []
     line = SerialLine(

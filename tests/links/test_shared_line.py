@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from smallbms import drivers
+from smallbms.drivers.base import Want
 from smallbms.emulators.board import EmulatedBoard, Mishap, SharedLine
 from smallbms.emulators.daly import DalyBoard
 from smallbms.emulators.jk_pb import JkPbBoard
 from smallbms.emulators.pylontech import PylontechBoard
 from smallbms.emulators.seplos import SeplosBoard
 from smallbms.links.schedule import SILENT_AFTER
+from smallbms.links.timing import time_out_s
 from smallbms.model import BatteryReading
 from smallbms.words import LinkFault
 
@@ -78,6 +80,22 @@ async def test_one_that_falls_silent_is_missed_alone_and_heard_again(tmp_path: P
         assert {number for number, _ in rig.readings} == {20}
         boards[3].mishaps = Mishap.NONE
         await until(lambda: heard(rig, 30))
+
+
+@pytest.mark.parametrize("name", ["pylontech", "seplos"])
+async def test_an_answer_that_comes_late_is_not_taken_for_that_of_another_question(tmp_path: Path, name: str) -> None:
+    """It does not say which it is of; a board that is always late is read, if slowly."""
+    path, info = str(tmp_path / "adapter"), drivers.available()[name].INFO
+    driver = drivers.make(name, port=path, unit=2)
+    late_s = 1.3 * time_out_s(driver.requests(Want.ALL)[0], info, info.baud)
+    boards = SharedLine(list(boards_of(name, 2).values()))
+    rig = make_rig(tmp_path, boards, {20: driver}, baud=info.baud, paced_baud=info.baud, turnaround_s=late_s)
+    async with running(rig.server.run, rig.line.run):
+        await rig.another_reading(2)
+    assert all(reading.current_a == -2.0 and not reading.faults for _, reading in rig.readings)
+    assert {reading.cell_voltages_v for _, reading in rig.readings} == {STATE.cell_voltages_v}
+    assert {reading.charge_switch_on for _, reading in rig.readings} == {True}
+    assert rig.line.health.errors == {}
 
 
 async def test_a_board_is_left_alone_as_long_as_it_wants_after_each_answer(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Frames of hexadecimal text, as Pylontech, Seplos and their like speak on RS485; not a protocol by itself.
 
 ~ VER ADR CID1 CID2 LENGTH INFO CHKSUM CR, two characters a byte. LENGTH: a check digit, then the number of INFO's
-characters. In an answer CID2 is a return code. Source: Pylontech RS485 protocol for low voltage batteries V3.3.
+characters. In an answer CID2 is a return code: nothing but its length tells which question it is of.
+Source: Pylontech RS485 protocol for low voltage batteries V3.3.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def only(values: tuple[float | None, ...], places: Collection[int]) -> tuple[flo
 
 
 class Fields:
-    """Reads the fields of an INFO one after the other; raises FrameError where it ends too early."""
+    """Reads the fields of an INFO one after the other; raises FrameError where it ends too early or too late."""
 
     def __init__(self, info: bytes, what: str) -> None:
         self._info = info
@@ -88,6 +89,12 @@ class Fields:
     def states(self) -> bytes:
         """A count of one byte, and so many bytes."""
         return self.take(self.unsigned(1))
+
+    def end(self, *, behind: int = 0) -> None:
+        """Refuse more than so many bytes behind the fields: it is the answer to another question."""
+        most = self._at + behind
+        if len(self._info) > most:
+            raise FrameError(f"{self._what} of {len(self._info)} bytes, at most {most} wanted")
 
 
 class AsciiHexDriver(Driver, ABC):

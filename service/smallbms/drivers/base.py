@@ -51,6 +51,7 @@ class DriverInfo:
     pause_s: float = 0.0  # silence that a board wants before the next request
     addresses: range = range(1, 17)  # that a board can have; the first is that of a battery that states none
     other_bauds: tuple[int, ...] = ()  # that a board may be set to
+    names_question: bool = True  # an answer says which question it is of
 
 
 class Driver(ABC):

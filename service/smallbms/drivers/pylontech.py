@@ -36,6 +36,9 @@ BELOW, ABOVE = 0x01, 0x02  # states of what was measured; 0 is normal, any other
 CHARGE_ENABLED, DISCHARGE_ENABLED = 0x80, 0x40
 BOARD_SENSORS = frozenset({1})
 ABSENT = 0xFFFF
+# By these two, analog values with a sensor or more are too long to be taken for alarms, and alarms too short for them.
+BEHIND = 2  # bytes behind alarms or analog values: there is one in a capture of a US3000C
+OTHER_SENSORS = 2  # that are at no cell, at most
 
 CELL = {BELOW: (Fault.CELL_LOW,), ABOVE: (Fault.CELL_HIGH,)}
 TEMPERATURE = {BELOW: BOTH_COLD, ABOVE: BOTH_HOT}
@@ -89,6 +92,7 @@ class Pylontech(AsciiHexDriver):
         addressed=True,
         addresses=range(2, 0x7E),
         turnaround_s=0.1,
+        names_question=False,
     )
 
     def __init__(self, *, key: str, unit: int = 2, board_sensors: frozenset[int] = frozenset()) -> None:
@@ -139,13 +143,14 @@ class Pylontech(AsciiHexDriver):
     def _take_analog(self, fields: Fields, now_s: float) -> None:
         fields.take(2)  # flags, address
         cells = fields.words(signed=True)
-        if not cells:
-            raise FrameError("analog values without cells")
         temperatures = fields.words()
+        if not (cells and temperatures):
+            raise FrameError(f"analog values of {len(cells)} cells and {len(temperatures)} sensors")
         current, voltage_mv = fields.signed(), fields.unsigned()
         remaining_mah, items, capacity_mah, cycles = (fields.unsigned(size) for size in (2, 1, 2, 2))
         if items > 2:  # more than 65 Ah do not fit into 16 bits
             remaining_mah, capacity_mah = fields.unsigned(3), fields.unsigned(3)
+        fields.end(behind=BEHIND)
         self._analog = _Analog(
             cells_v=tuple([millivolts / 1000 for millivolts in cells]),
             temperatures_c=tuple([temperature_c(raw) for raw in temperatures]),
@@ -159,10 +164,14 @@ class Pylontech(AsciiHexDriver):
 
     def _take_alarms(self, fields: Fields, now_s: float) -> None:
         fields.take(2)  # flags, address
-        faults, by_sensors = _faults(fields.states(), CELL), _faults(fields.states(), TEMPERATURE)
+        cell_states, sensor_states = fields.states(), fields.states()
+        if not cell_states or len(sensor_states) > len(cell_states) + OTHER_SENSORS:
+            raise FrameError(f"alarms of {len(cell_states)} cells and {len(sensor_states)} sensors")
+        faults, by_sensors = _faults(cell_states, CELL), _faults(sensor_states, TEMPERATURE)
         for meaning in (CHARGE_CURRENT, PACK, DISCHARGE_CURRENT):
             faults |= _faults(fields.take(1), meaning)
         first, second, third, *cells = fields.take(5)
+        fields.end(behind=BEHIND)
         faults |= faults_of(first, STATUS_1)
         if any(cells):
             faults |= {Fault.INTERNAL}
@@ -175,6 +184,7 @@ class Pylontech(AsciiHexDriver):
         fields.take(1)  # address
         charge_mv, _discharge_mv = fields.unsigned(), fields.unsigned()
         charge_100ma, discharge_100ma, status = fields.signed(), fields.signed(), fields.unsigned(1)
+        fields.end()
         self._management = _Management(
             charge_voltage_limit_v=charge_mv / 1000 or None,
             charge_limit_a=abs(charge_100ma) / 10,
@@ -187,6 +197,7 @@ class Pylontech(AsciiHexDriver):
     def _take_serial(self, fields: Fields, _now_s: float) -> None:
         fields.take(1)  # address
         serial = _text(fields.take(16))
+        fields.end()
         self._first_serial = self._first_serial or serial
         another = serial is not None and serial != self._first_serial  # a battery put into another's place
         self._identity = replace(self._identity, serial=serial, key=f"{self.key}:{serial}" if another else self.key)
@@ -194,6 +205,7 @@ class Pylontech(AsciiHexDriver):
     def _take_maker(self, fields: Fields, _now_s: float) -> None:
         name, major, minor = _text(fields.take(10)), fields.unsigned(1), fields.unsigned(1)
         maker = _text(fields.take(20))
+        fields.end()
         model = " ".join(filter(None, (maker, name))) or None
         self._identity = replace(self._identity, model=model, firmware=f"{major}.{minor}")
 
@@ -203,4 +215,8 @@ def _faults(states: bytes, meaning: States) -> frozenset[Fault]:
 
 
 def _text(field: bytes) -> str | None:
-    return field.decode("ascii", errors="replace").strip("\0 -") or None
+    """What it says, if anything; raises FrameError for what is no text."""
+    text = field.decode("ascii", errors="replace").strip("\0 -")
+    if not text.replace("\0", "").isprintable():
+        raise FrameError(f"{field.hex(' ')} is no text")
+    return text or None

@@ -35,6 +35,7 @@ GROUP = b"\x01"
 CELL_SENSORS = 4  # then the environment and the switches
 STATES = frozenset({0x00, 0x01, 0x02})  # normal, low, high
 LAST_EVENT = 14  # bytes from the first event to the eighth
+CUSTOMER = 20  # bytes of another name
 CHARGE_ON, DISCHARGE_ON = 0x02, 0x01
 
 
@@ -107,6 +108,7 @@ class Seplos(AsciiHexDriver):
         addressed=True,
         addresses=range(16),
         turnaround_s=0.1,
+        names_question=False,
     )
 
     def __init__(self, *, key: str, unit: int = 0, board_sensors: frozenset[int] = frozenset()) -> None:
@@ -156,8 +158,10 @@ class Seplos(AsciiHexDriver):
             raise FrameError("telemetry without cells")
         temperatures, current_10ma = fields.words(), fields.signed()
         voltage_10mv, remaining_10mah = fields.unsigned(), fields.unsigned()
-        fields.take(3)  # how many more, capacity as it has learned it
-        soc_permille, rated_10mah, cycles, soh_permille = (fields.unsigned() for _ in range(4))
+        more = fields.unsigned(1)
+        _learned_10mah, soc_permille, rated_10mah, cycles, soh_permille = (fields.unsigned() for _ in range(5))
+        fields.take(2 * max(0, more - 5))
+        fields.end()
         self._telemetry = _Telemetry(
             cells_v=tuple([millivolts / 1000 for millivolts in cells]),
             temperatures_c=tuple([temperature_c(raw) for raw in temperatures]),
@@ -180,6 +184,8 @@ class Seplos(AsciiHexDriver):
         *events, switches, balancing_low, balancing_high, _system = fields.take(10)
         disconnected = any(fields.take(2))
         told = _told((*events, *fields.take(2)))
+        fields.take(count - LAST_EVENT)
+        fields.end()
         faults = frozenset(fault for bit in told for fault in bit.faults)
         if disconnected or not STATES.issuperset(states):
             faults |= {Fault.INTERNAL}
@@ -194,6 +200,7 @@ class Seplos(AsciiHexDriver):
     def _take_maker(self, fields: Fields, _now_s: float) -> None:
         name = fields.take(10).decode("ascii", errors="replace").strip("\0 ")
         major, minor = fields.unsigned(1), fields.unsigned(1)
+        fields.end(behind=CUSTOMER)
         model = f"Seplos {name}" if name else None
         self._identity = Identity(key=self.key, model=model, firmware=f"{major}.{minor}")
 

@@ -19,6 +19,8 @@ from smallbms.model import BatteryReading, LinkHealth
 from smallbms.trouble import TroubleLog
 from smallbms.words import LinkFault
 
+LATE = 2  # time-outs: a board that answers the first of two attempts in that of the second takes less for the second
+
 Result = TypeVar("Result")
 Steps = Generator[Exchange | Pause, Answer, Result]  # a part of a script
 
@@ -60,6 +62,7 @@ class SerialLine:
         self._missed: Counter[tuple[int, str]] = Counter()  # in a row, by battery and what was asked
         self._took_s: dict[int, float] = {}
         self._quiet_until_s = 0.0  # as the board that was asked last wants it
+        self._late_until_s: dict[int, float] = {}  # by battery: until then it may still answer what it was asked
 
     @property
     def numbers(self) -> frozenset[int]:
@@ -165,18 +168,31 @@ class SerialLine:
         return exchanges
 
     def _ask(self, number: int, exchange: Exchange) -> Steps[LinkFault | None]:
-        """One question; what goes wrong is counted and told."""
-        request = exchange.request
-        pause_s = self._units[number].INFO.pause_s
+        """One question; what goes wrong is counted and told.
+
+        Of a battery whose answers do not say what they are of, what may come late is waited for and thrown away: it
+        would be taken for the answer to the next question.
+        """
+        request, info = exchange.request, self._units[number].INFO
         clock = asyncio.get_running_loop().time
+        doubtful = (number, request.what) in self._missed  # that what comes is the answer of now
+        quiet_until_s = max(self._quiet_until_s, self._late_until_s.pop(number, 0.0))
         answer = NO_ANSWER
         for _ in range(ATTEMPTS):
-            if clock() < self._quiet_until_s:
-                yield Pause(self._quiet_until_s)
+            if clock() < quiet_until_s:
+                yield Pause(quiet_until_s)
             answer = yield exchange
-            self._quiet_until_s = clock() + pause_s
+            self._quiet_until_s = quiet_until_s = clock() + info.pause_s
             if answer.data:
                 break
+            doubtful = True
+        fault = self._taken(number, request, answer)
+        if (doubtful or fault) and not info.names_question:
+            self._late_until_s[number] = clock() + LATE * exchange.time_out_s
+        return fault
+
+    def _taken(self, number: int, request: Request, answer: Answer) -> LinkFault | None:
+        """Have the driver take an answer in."""
         if not answer.data:
             return self._fault(number, request, LinkFault.SILENCE, f"no answer to the request for {request.what}")
         if answer.lacking:
