@@ -51,7 +51,6 @@ def test_analog_values_are_no_alarms_whatever_a_cell_has(low_mv: int) -> None:
         ("alarms", QUIET + bytes(3), "alarms of 22 bytes, at most 21 wanted"),
         ("alarms", bytes(12), "alarms of 0 cells and 0 sensors"),
         ("alarms", bytes((0, 2, 1, 0, 4, *bytes(12))), "alarms of 1 cells and 4 sensors"),
-        ("analog values", analog() + bytes(3), "analog values of 32 bytes, at most 31 wanted"),
         ("charge management", bytes(11), "charge management of 11 bytes, at most 10 wanted"),
         ("serial number", bytes(18), "serial number of 18 bytes, at most 17 wanted"),
         ("maker", bytes(33), "maker of 33 bytes, at most 32 wanted"),
@@ -60,3 +59,10 @@ def test_analog_values_are_no_alarms_whatever_a_cell_has(low_mv: int) -> None:
 def test_an_answer_that_is_too_long_is_refused(what: str, info: bytes, text: str) -> None:
     with pytest.raises(FrameError, match=text):
         take(Pylontech(key="pylontech"), what, info)
+
+
+def test_a_firmware_may_tell_more_behind_its_analog_values() -> None:
+    driver = Pylontech(key="pylontech")
+    take(driver, "alarms", QUIET)
+    take(driver, "analog values", analog() + bytes(9))
+    assert driver.reading() is not None

@@ -185,7 +185,7 @@ def test_an_answer_that_ends_too_early_is_refused(what: str, info: bytes, text: 
 @pytest.mark.parametrize(
     ("what", "info", "text"),
     [
-        ("telemetry", telemetry() + b"\0", "telemetry of 60 bytes, at most 59 wanted"),
+        ("telemetry", telemetry() + bytes(3), "telemetry of 62 bytes, at most 61 wanted"),
         ("telemetry", telemetry()[:-1], "telemetry of 58 bytes, at least 59 wanted"),
         ("telemetry", QUIET, "telemetry "),
         ("alarms", QUIET + b"\0", "alarms of 42 bytes, at most 41 wanted"),

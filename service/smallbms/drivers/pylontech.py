@@ -37,7 +37,7 @@ CHARGE_ENABLED, DISCHARGE_ENABLED = 0x80, 0x40
 BOARD_SENSORS = frozenset({1})
 ABSENT = 0xFFFF
 # By these two, analog values with a sensor or more are too long to be taken for alarms, and alarms too short for them.
-BEHIND = 2  # bytes behind alarms or analog values: there is one in a capture of a US3000C
+BEHIND = 2  # bytes behind alarms: there is one in a capture of a US3000C
 OTHER_SENSORS = 2  # that are at no cell, at most
 
 CELL = {BELOW: (Fault.CELL_LOW,), ABOVE: (Fault.CELL_HIGH,)}
@@ -150,7 +150,7 @@ class Pylontech(AsciiHexDriver):
         remaining_mah, items, capacity_mah, cycles = (fields.unsigned(size) for size in (2, 1, 2, 2))
         if items > 2:  # more than 65 Ah do not fit into 16 bits
             remaining_mah, capacity_mah = fields.unsigned(3), fields.unsigned(3)
-        fields.end(behind=BEHIND)
+        # no other answer is as long: what a firmware tells behind it is its own affair
         self._analog = _Analog(
             cells_v=tuple([millivolts / 1000 for millivolts in cells]),
             temperatures_c=tuple([temperature_c(raw) for raw in temperatures]),

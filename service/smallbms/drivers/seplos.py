@@ -36,6 +36,7 @@ CELL_SENSORS = 4  # then the environment and the switches
 STATES = frozenset({0x00, 0x01, 0x02})  # normal, low, high
 LAST_EVENT = 14  # bytes from the first event to the eighth
 CUSTOMER = 20  # bytes of another name
+BEHIND = 2  # bytes that a firmware may tell behind its telemetry; with more it could be the answer to another question
 CHARGE_ON, DISCHARGE_ON = 0x02, 0x01
 
 
@@ -161,7 +162,7 @@ class Seplos(AsciiHexDriver):
         more = fields.unsigned(1)
         _learned_10mah, soc_permille, rated_10mah, cycles, soh_permille = (fields.unsigned() for _ in range(5))
         fields.take(2 * max(0, more - 5))
-        fields.end()
+        fields.end(behind=BEHIND)
         self._telemetry = _Telemetry(
             cells_v=tuple([millivolts / 1000 for millivolts in cells]),
             temperatures_c=tuple([temperature_c(raw) for raw in temperatures]),
