@@ -307,10 +307,11 @@ async def test_what_a_step_raises_ends_the_process(outputs: Outputs) -> None:
 
 async def test_a_new_version_is_healthy_once_all_that_were_read_before_are_read(outputs: Outputs) -> None:
     outputs.start(silence_s=2.0)
-    async with running(outputs, count=3) as before:
-        await allowing(before)
+    async with running(outputs, count=3) as system:
+        await allowing(system)
     assert outputs.talk().install("update_begin", "2.0")["ok"]
-    async with running(outputs, count=3, readable_before=frozenset({1, 2})) as system:
+    before = frozenset({1, 2, 4})  # the fourth is configured no more
+    async with running(outputs, count=3, readable_before=before) as system:
         await until(lambda: system.loop.outputs.state)
         system.read(1)
         system.read(3)

@@ -80,7 +80,7 @@ class Loop:
         self._memory = memory
         self._vbat_v = vbat_v
         self._shunt = shunt
-        self._readable_before = readable_before
+        self._readable_before = readable_before.intersection(member.number for member in spec.members)
         self._links: tuple[Link, ...] = ()
         self._health: tuple[LinkHealth, ...] = ()
         self._looked_at_s = -inf

@@ -245,6 +245,13 @@ def test_a_count_that_is_none_starts_the_history_anew(cycles: object) -> None:
     assert notice.startswith("stored history cannot be read")
 
 
+def test_figures_that_an_earlier_version_did_not_keep_cost_no_state_of_charge() -> None:
+    kept = json.loads(json.dumps(KEPT))
+    del kept["soc"]["own"], kept["soc"]["counts"]
+    state, notices = saving.restored(kept, 0.0, 0.0)
+    assert (state.soc.soc_pct, notices) == (KEPT["soc"]["soc_pct"], ())
+
+
 @pytest.mark.parametrize("soc_pct", [100.1, -0.1, "50", 1e999])
 def test_an_soc_that_cannot_be_is_unknown(soc_pct: object) -> None:
     state, (notice,) = saving.restored({**KEPT, "soc": {**KEPT["soc"], "soc_pct": soc_pct}}, 100.0, 1.8e9)
@@ -312,14 +319,6 @@ def test_the_readable_batteries_are_kept() -> None:
     assert saving.readable(KEPT) == {1, 2}
     for broken in ({}, {"readable": None}, {"readable": ["x", None, 1.5]}):
         assert saving.readable(broken) == frozenset()
-
-
-def test_what_an_update_has_to_read_yet_is_kept_as_readable() -> None:
-    lost = Rig(2)
-    lost.each(answers=False)
-    lost.step()
-    kept = saving.saved(lost.state, lost.wall_s, frozenset({2}))
-    assert saving.readable(kept) == {2}
 
 
 @pytest.mark.parametrize("soc_pct", [0.0, 42.0, 100.0])

@@ -172,10 +172,17 @@ def test_it_wakes_when_a_release_is_due_and_when_a_battery_will_be_lost() -> Non
     assert rig.decision.wake_at_s == pytest.approx(rig.now_s + 0.2)
 
 
-def test_only_the_second_reading_of_a_high_cell_is_urgent() -> None:
+@pytest.mark.parametrize("cell_v", [3.8, 1.9])
+def test_only_the_second_reading_of_a_cell_at_its_end_is_urgent(cell_v: float) -> None:
     rig = Rig(2).start()
-    rig.batteries[2].cells_v[0] = 3.8
+    rig.batteries[2].cells_v[0] = cell_v
     assert rig.advance(0.5).urgent_cells == {2}
+    assert rig.advance(0.5).urgent_cells == frozenset()
+
+
+def test_a_low_cell_that_has_its_time_is_not_urgent() -> None:
+    rig = Rig(2).start()
+    rig.batteries[2].cells_v[0] = 2.7
     assert rig.advance(0.5).urgent_cells == frozenset()
 
 

@@ -10,8 +10,13 @@ CALM_V = 0.020  # between two readings; who is not near a limit is not over it t
 
 
 def urgent_cells(latches: Latches) -> frozenset[int]:
-    """Batteries whose first high reading waits for a second."""
-    return frozenset(n for n, latch in latches.get("high_cell", {}).items() if not latch.tripped and latch.readings)
+    """Batteries whose first reading of a high cell, or of one at the cut-off, waits for a second."""
+    return frozenset(
+        latch.finding.battery
+        for row in ("high_cell", "low_cell")
+        for latch in latches.get(row, {}).values()
+        if latch.readings and not latch.tripped
+    )
 
 
 def near_limit(pack: Bank, trip: Thresholds) -> frozenset[int]:

@@ -169,7 +169,7 @@ def _soc(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: floa
             soc_pct=pct,
             state=SocState.UNKNOWN if pct is None else SocState.UNCERTAIN,
             ever_synchronised=_flag(soc["ever_synchronised"]),
-            restored_own={str(k): _number(v) for k, v in soc["own"].items()},
+            restored_own={str(k): _number(v) for k, v in soc.get("own", {}).items()},
             restored_counts=_counts(soc.get("counts", {}), now_s, wall_s - _number(data["wall_s"])),
         ),
     )
