@@ -134,3 +134,16 @@ def test_off_is_tried_at_once_and_on_no_sooner_than_after_a_pause() -> None:
     assert bench.taken == 1
     held.set(False, 100.7)
     assert (bench.level, held.error) == (False, "")
+
+
+def test_a_lamp_that_cannot_be_had_is_not_tried_at_every_turn() -> None:
+    """On a bus that hangs each try takes its time, and the outputs that protect wait for it."""
+    bench = Bench()
+    held = Held(bench.take)
+    bench.failing = 1000
+    for turn in range(40):
+        held.set(False, 100.0 + turn / 20)
+    assert 1000 - bench.failing == 1
+    for turn in range(40):
+        held.set(turn % 8 < 4, 110.0 + turn / 20)
+    assert 1000 - bench.failing <= 1 + 2 * 2

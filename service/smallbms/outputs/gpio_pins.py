@@ -37,12 +37,14 @@ def request_output(config: LineConfig) -> gpio.Line:
 class Held:
     """One line that may fail: opened when first used, given back at an error, tried again after RETRY_S.
 
-    A level that could not be put is tried once more on the line taken anew; off waits for nothing.
+    A level that could not be put is tried once more on the line taken anew. Off that follows a failed on waits for
+    nothing, once: at every turn, a line on a bus that hangs would hold up all others.
     """
 
     def __init__(self, take: Callable[[], gpio.Line]) -> None:
         self._take = take
         self._retry_at_s = float("-inf")
+        self._on_failed = False
         self.line: gpio.Line | None = None
         self.error = ""
 
@@ -65,12 +67,15 @@ class Held:
         """Put a level on an output."""
         put = methodcaller("set", on)
         was_held = self.line is not None
-        if not on:
+        if self._on_failed and not on:
             self._retry_at_s = now_s
+        tries = was_held or now_s >= self._retry_at_s
         self.use(put, now_s)
         if was_held and self.line is None:
             self._retry_at_s = now_s
             self.use(put, now_s)
+        if tries:
+            self._on_failed = on and self.line is None
 
     def peek(self) -> bool | None:
         """Return the level of an output; None if it cannot be read, which is no reason to let the line go."""
