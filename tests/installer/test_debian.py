@@ -101,6 +101,11 @@ def test_install_again_and_uninstall_leave_what_they_should(
     assert debian.install(layout, console(), project, None, None)
     subprocess.run([python, "-c", ""], check=True)
     assert programs.calls.count("systemctl restart --no-block dbus-smallbms-ng.service") == 2
+    (damaged,) = python.parents[1].glob("lib/python*/site-packages/pip/__init__.py")
+    damaged.write_text("")
+    assert debian.install(layout, console(), project, None, None)
+    assert damaged.stat().st_size > 0
+    assert programs.calls.count("systemctl restart --no-block dbus-smallbms-ng.service") == 3
     gone = console()
     assert debian.uninstall(layout, gone, purge=False)
     assert not Systemd().is_up(MAIN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -12,10 +13,19 @@ from smallbms.installer.layout import Layout, System
 from smallbms.installer.programs import call, obey
 
 _MADE = ".made"  # there once all is in it
+_NAME = re.compile(r"[\w.-]+")
+# Run by its own Python: whether what is named is there, and every file as long as it was when it was put there.
+_LOOK = """
+import sys
+from importlib.metadata import distribution, distributions
+[distribution(name) for name in sys.argv[1:]]
+files = [file for found in distributions() for file in found.files or () if file.size is not None]
+sys.exit(any(file.locate().stat().st_size != file.size for file in files))
+"""
 
 
 def make(layout: Layout, version: str, wheels: Path | None) -> bool:
-    """Make the venv of an unpacked version; False if it needs none or has one that runs. InstallError: what pip says.
+    """Make the venv of an unpacked version; False if it needs none or has a whole one. InstallError: what pip says.
 
     One made by a Python that a new release of the system took away is made anew.
     `wheels`: a directory to take everything from instead of the package index.
@@ -23,13 +33,17 @@ def make(layout: Layout, version: str, wheels: Path | None) -> bool:
     tree = layout.version(version)
     directory = tree / "venv"
     python = str(directory / "bin/python")
-    if layout.system is not System.DEBIAN or ((directory / _MADE).exists() and call(python, "-c", "")[0] == 0):
+    if layout.system is not System.DEBIAN:
+        return False
+    requirements = _requirements(tree)
+    names = [_NAME.findall(line)[0] for line in requirements]
+    if (directory / _MADE).exists() and call(python, "-c", _LOOK, *names)[0] == 0:
         return False
     shutil.rmtree(directory, ignore_errors=True)
     obey(sys.executable, "-m", "venv", str(directory))
     source = ("--no-index", "--find-links", str(wheels)) if wheels else ()
     pip = (python, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input")
-    if requirements := _requirements(tree):
+    if requirements:
         obey(*pip, "install", "--only-binary=:all:", *source, *requirements)
     (directory / _MADE).touch()
     os.sync()
