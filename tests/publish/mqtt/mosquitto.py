@@ -17,6 +17,8 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 DEADLINE_S = 20.0
+# Else it drops, from a thousand messages on, what a busy listener has not read yet.
+ALWAYS = ("log_dest none", "user root", "max_queued_messages 0")
 PROGRAM = shutil.which("mosquitto", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin")))
 
 
@@ -28,7 +30,7 @@ class Mosquitto:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         access = () if any(line.startswith("allow_anonymous") for line in settings) else ("allow_anonymous true",)
-        lines = [f"listener {self.port} 127.0.0.1", "log_dest none", "user root", *access, *settings]
+        lines = [f"listener {self.port} 127.0.0.1", *ALWAYS, *access, *settings]
         (folder / "mosquitto.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     async def start(self) -> None:
