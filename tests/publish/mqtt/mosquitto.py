@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 DEADLINE_S = 20.0
 # Else it drops, from a thousand messages on, what a busy listener has not read yet.
-ALWAYS = ("log_dest none", "user root", "max_queued_messages 0")
+ALWAYS = ("log_dest none", "user root", "max_queued_messages 100000")
 PROGRAM = shutil.which("mosquitto", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin")))
 
 
