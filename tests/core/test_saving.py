@@ -245,6 +245,11 @@ def test_a_count_that_is_none_starts_the_history_anew(cycles: object) -> None:
     assert notice.startswith("stored history cannot be read")
 
 
+def test_trips_survive_a_clock_that_cannot_be_read() -> None:
+    broken = [saving.restored({**KEPT, "wall_s": wall_s}, 0.0, 1.8e9)[0].latches for wall_s in (None, "now")]
+    assert broken == [saving.restored(KEPT, 0.0, 1.8e9)[0].latches] * 2 != [{}, {}]
+
+
 def test_figures_that_an_earlier_version_did_not_keep_cost_no_state_of_charge() -> None:
     kept = json.loads(json.dumps(KEPT))
     del kept["soc"]["own"], kept["soc"]["counts"]

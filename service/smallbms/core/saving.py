@@ -195,8 +195,9 @@ def _history(state: EngineState, data: Mapping[str, Any], now_s: float, wall_s: 
 
 
 def _off_s(data: Mapping[str, Any], wall_s: float) -> float:
-    """How long nothing ran; 0 with a clock that cannot be believed."""
-    off_s = wall_s - _number(data["wall_s"])
+    """How long nothing ran; 0 with a clock that cannot be believed, or not be read: no trip is lost for that."""
+    kept_s = finite(data.get("wall_s"))
+    off_s = 0.0 if kept_s is None else wall_s - kept_s
     return off_s if 0.0 <= off_s <= LONGEST_OFF_S else 0.0
 
 
