@@ -106,6 +106,10 @@ def test_adopting_tells_svscan_and_not_what_it_has_just_forked(
             (tmp_path / f"proc/{pid}").mkdir(parents=True)
             (tmp_path / f"proc/{pid}/stat").write_text(f"{pid} ({name}) S {parent} 1 1")
         (tmp_path / "proc/77/stat").mkdir(parents=True)  # ended while we look
+        gone = subprocess.Popen(("true",))
+        gone.wait()
+        (tmp_path / f"proc/{gone.pid}").mkdir()
+        (tmp_path / f"proc/{gone.pid}/stat").write_text(f"{gone.pid} (svscan) Z 1 1 1")  # ended before we tell it
         Daemontools(tmp_path / "service", proc=tmp_path / "proc").adopt("bms", wrapper)
         assert svscan.wait(5) == -signal.SIGALRM
         assert forked.poll() is None

@@ -13,10 +13,9 @@ from pathlib import Path
 from smallbms.errors import BmsError
 from smallbms.installer import bundle, debian, stick, venus, verbs
 from smallbms.installer.console import Console
-from smallbms.installer.layout import System, layout_of
+from smallbms.installer.layout import HERE, System, layout_of
 from smallbms.installer.update import machine_of
 
-HERE = Path(__file__).parents[3]  # the directory of the version, or of the sources, that this code is of
 DONE, FAILED = 0, 1
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from smallbms.errors import InstallError
 from smallbms.frozen import frozen
 
+HERE = Path(__file__).parents[3]  # the directory of the version, or of the sources, that this code is of
 NAME = "dbus-smallbms-ng"
 MAIN = NAME
 OUTPUTS = "smallbms-outputs"

@@ -7,6 +7,7 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -114,7 +115,8 @@ class Daemontools:
         parents = dict(found for file in self._proc.glob("[0-9]*/stat") for found in _named(file, "svscan"))
         for pid, parent in parents.items():
             if parent not in parents:
-                os.kill(pid, signal.SIGALRM)
+                with suppress(ProcessLookupError):  # it has just ended
+                    os.kill(pid, signal.SIGALRM)
 
     def _gone(self, name: str, pid: str) -> bool:
         """Wait until that process has ended; False = it does not obey."""

@@ -11,11 +11,9 @@ from smallbms.installer import checks, configuration, ports, rclocal, tree
 from smallbms.installer.archive import make_current, put_in_place
 from smallbms.installer.boot import put_wrappers, supervise
 from smallbms.installer.console import Console, Step
-from smallbms.installer.layout import MAIN, OUTPUTS, SUPERVISED, Layout
+from smallbms.installer.layout import HERE, MAIN, OUTPUTS, SUPERVISED, Layout
 from smallbms.installer.module import module_of
 from smallbms.installer.services import Daemontools
-
-HERE = Path(__file__).parents[3]  # the directory of the version that this code is of
 
 
 def install(layout: Layout, console: Console, source: Path, given: Path | None = None) -> bool:
