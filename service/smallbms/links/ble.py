@@ -68,6 +68,7 @@ class BleLink(Unasked):
         self._trouble = TroubleLog(_log)
         self._urged = Waiter()
         self._tally = Tally(address or name or kind, _log)
+        self._took_s: float | None = None
 
     @property
     def numbers(self) -> frozenset[int]:
@@ -75,7 +76,7 @@ class BleLink(Unasked):
 
     @property
     def health(self) -> LinkHealth:
-        return self._tally.health(self.numbers)
+        return self._tally.health(self.numbers, self._took_s)
 
     def urge(self, _number: int) -> None:
         """Read it at once."""
@@ -111,7 +112,7 @@ class BleLink(Unasked):
                 self._count(LinkFault.BAD_FRAME, error)
             else:
                 bad = 0
-                self._tally.round_time_s = clock() - began_at_s
+                self._took_s = clock() - began_at_s
                 self._hand_on(sample, battery.identity, began_at_s)
             await self._urged.wait(began_at_s + POLL_S)
 

@@ -58,6 +58,7 @@ class I2cLine:
         self._wanted: Mapping[int, frozenset[int]] = {}
         self._trouble = TroubleLog(_log)
         self._tally = Tally(name, _log)
+        self._round_time_s: float | None = None
 
     @property
     def numbers(self) -> frozenset[int]:
@@ -65,7 +66,7 @@ class I2cLine:
 
     @property
     def health(self) -> LinkHealth:
-        return self._tally.health(self.numbers)
+        return self._tally.health(self.numbers, self._round_time_s)
 
     def urge(self, number: int) -> None:
         if number not in self._urged:
@@ -106,7 +107,7 @@ class I2cLine:
         while True:
             began_s = loop.time()
             dead = 0 if await self._round(self._units) else dead + 1
-            self._tally.round_time_s = loop.time() - began_s
+            self._round_time_s = loop.time() - began_s
             if dead >= RECOVER_AFTER:
                 await self._bus.recover()
                 raise LinkError("nobody answers: the bus is opened anew")

@@ -70,9 +70,8 @@ class SerialLine:
 
     @property
     def health(self) -> LinkHealth:
-        if len(self._took_s) == len(self._units):
-            self._tally.round_time_s = sum(self._took_s.values())
-        return self._tally.health(self.numbers)
+        whole_round = len(self._took_s) == len(self._units)
+        return self._tally.health(self.numbers, sum(self._took_s.values()) if whole_round else None)
 
     def urge(self, number: int) -> None:
         self._schedule.urge(number)

@@ -17,7 +17,6 @@ class Tally:
         self.open = False
         self.frames_ok = 0
         self.last_error = ""
-        self.round_time_s: float | None = None
         self._name = name
         self._logger = logger
         self._errors: Counter[LinkFault] = Counter()
@@ -28,7 +27,7 @@ class Tally:
         self.last_error = text
         self._logger.debug("%s: %s", self._name, text)
 
-    def health(self, batteries: Iterable[int]) -> LinkHealth:
+    def health(self, batteries: Iterable[int], round_time_s: float | None = None) -> LinkHealth:
         """All of it now, of a wire to these batteries."""
         return LinkHealth(
             name=self._name,
@@ -37,5 +36,5 @@ class Tally:
             frames_ok=self.frames_ok,
             errors=dict(self._errors),
             last_error=self.last_error,
-            round_time_s=None if self.round_time_s is None else round(self.round_time_s, 3),
+            round_time_s=None if round_time_s is None else round(round_time_s, 3),
         )
