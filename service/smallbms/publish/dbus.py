@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
+from smallbms.backoff import BackOff
 from smallbms.config_tables import DBusTable
 from smallbms.core.state import Snapshot
 from smallbms.publish.battery_service import BatteryService
@@ -70,15 +71,14 @@ class DbusPublisher:
     async def run(self) -> NoReturn:
         """Be on the bus from the first snapshot on; come back when the bus does, or the name is free."""
         await self._begun.wait()
-        retry_s = FIRST_RETRY_S
+        back_off = BackOff(FIRST_RETRY_S, LONGEST_RETRY_S)
         while True:
             try:
                 await self._be_on_the_bus()
-                retry_s = FIRST_RETRY_S
+                back_off.worked()
             except (OSError, VelibError) as error:
                 self._report(str(error) or "no answer")
-            await asyncio.sleep(retry_s)
-            retry_s = min(2 * retry_s, LONGEST_RETRY_S)
+            await back_off.wait()
 
     async def _be_on_the_bus(self) -> None:
         """Connect and serve until the connection is gone."""
